@@ -1,0 +1,97 @@
+package core
+
+import "fmt"
+
+// Role is what a person may do. The zero value may do nothing.
+type Role string
+
+// The roles, strongest first.
+const (
+	RoleAdmin    Role = "admin"    // everything
+	RoleOperator Role = "operator" // all apps; hosts read-only
+	RoleUser     Role = "user"     // own apps
+	RoleViewer   Role = "viewer"   // reads everything, changes nothing
+)
+
+// Roles lists all roles, strongest first.
+func Roles() []Role { return []Role{RoleAdmin, RoleOperator, RoleUser, RoleViewer} }
+
+// Via is the door an actor came through.
+type Via string
+
+// The doors.
+const (
+	ViaSSH       Via = "ssh"
+	ViaLocal     Via = "local" // the socket: whoever can open it is local admin
+	ViaAPI       Via = "api"
+	ViaScheduler Via = "scheduler"
+)
+
+// Actor is who asks. Every call that reads or changes something takes one, and
+// core alone decides what it may do.
+type Actor struct {
+	User        string `json:"user"`
+	Role        Role   `json:"role"`
+	Via         Via    `json:"via"`
+	Fingerprint string `json:"fingerprint,omitempty"` // SHA256:… of the key used, over SSH
+	From        string `json:"from,omitempty"`        // remote address
+}
+
+// LocalAdmin is whoever opened the server's socket.
+func LocalAdmin(user string) Actor { return Actor{User: user, Role: RoleAdmin, Via: ViaLocal} }
+
+// Verb is something an actor wants to do.
+type Verb string
+
+// The verbs authority is decided on.
+const (
+	VerbReadApp     Verb = "read app"
+	VerbDeploy      Verb = "deploy apps"
+	VerbChangeApp   Verb = "change app"
+	VerbReadHosts   Verb = "see hosts and nodes"
+	VerbChangeHosts Verb = "change hosts"
+	VerbReadUsers   Verb = "see users"
+	VerbChangeUsers Verb = "change users"
+	VerbSettings    Verb = "change settings"
+	VerbReadAudit   Verb = "read the audit"
+)
+
+// May reports whether the actor may do the verb to something owned by owner
+// ("" = owned by nobody in particular). The error says who may.
+func (a Actor) May(v Verb, owner string) error {
+	own := owner != "" && owner == a.User
+	ok := false
+	switch a.Role {
+	case RoleAdmin:
+		ok = true
+	case RoleOperator:
+		switch v {
+		case VerbReadApp, VerbDeploy, VerbChangeApp, VerbReadHosts:
+			ok = true
+		}
+	case RoleUser:
+		switch v {
+		case VerbReadApp, VerbChangeApp:
+			ok = own
+		case VerbDeploy, VerbReadHosts:
+			ok = true
+		}
+	case RoleViewer:
+		switch v {
+		case VerbReadApp, VerbReadHosts:
+			ok = true
+		}
+	}
+	if ok {
+		return nil
+	}
+	who := string(a.Role)
+	if who == "" {
+		who = "nobody"
+	}
+	return &Error{Kind: ErrDenied, Text: fmt.Sprintf("a %s may not %s", who, v), Hint: "ask an admin"}
+}
+
+// sees reports whether an app owned by owner is visible: to others it does not
+// exist at all.
+func (a Actor) sees(owner string) bool { return a.May(VerbReadApp, owner) == nil }

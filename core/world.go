@@ -1,0 +1,333 @@
+package core
+
+import "time"
+
+// World is all that one actor may see at one moment: immutable, shared by the
+// sessions of equal sight, made from memory so that drawing never waits.
+type World struct {
+	At     time.Time
+	Hosts  []HostView
+	Nodes  []NodeView
+	Apps   []AppView // by hostname
+	Jobs   []JobView // unfinished first, then the latest ended ones, newest first
+	Alerts []Alert   // worst first
+	Totals Totals
+}
+
+// Totals are sums over the nodes that answered.
+type Totals struct {
+	CPU                float64 // 0..1 of all cores
+	Cores              float64
+	Mem, MaxMem        int64   // bytes
+	Disk, MaxDisk      int64   // bytes
+	NetIn, NetOut      float64 // bytes per second, all running guests
+	NodesOnline, Nodes int
+	Known              bool // false until any host has answered
+	Stale              bool // some of it is older than the last cycle
+}
+
+// App finds an app of the world by id.
+func (w *World) App(id string) (AppView, bool) {
+	for i := range w.Apps {
+		if w.Apps[i].ID == id {
+			return w.Apps[i], true
+		}
+	}
+	return AppView{}, false
+}
+
+// Job finds a job of the world by number.
+func (w *World) Job(id uint64) (JobView, bool) {
+	for i := range w.Jobs {
+		if w.Jobs[i].ID == id {
+			return w.Jobs[i], true
+		}
+	}
+	return JobView{}, false
+}
+
+// Alert is something that needs attention.
+type Alert struct {
+	Level  string    `json:"level"` // "warning" or "error"
+	Text   string    `json:"text"`
+	Since  time.Time `json:"since"`
+	Object string    `json:"object"` // "host/NAME", "node/HOST/NAME", "app/ID", "job/N": what to open
+}
+
+// Metrics are measured numbers of a guest or node. A nil *Metrics means that
+// they are not known.
+type Metrics struct {
+	CPU     float64 `json:"cpu"` // 0..1 of its cores
+	Cores   float64 `json:"cores"`
+	Mem     int64   `json:"mem"`      // bytes
+	MaxMem  int64   `json:"max_mem"`  // bytes
+	Disk    int64   `json:"disk"`     // bytes
+	MaxDisk int64   `json:"max_disk"` // bytes
+	Uptime  int64   `json:"uptime"`   // seconds
+	NetIn   float64 `json:"net_in"`   // bytes per second
+	NetOut  float64 `json:"net_out"`  // bytes per second
+}
+
+// Sample is one point of a short history.
+type Sample struct {
+	At     time.Time
+	CPU    float64 // 0..1
+	Mem    float64 // 0..1
+	NetIn  float64 // bytes per second
+	NetOut float64 // bytes per second
+}
+
+// AppStatus is the state of an app.
+type AppStatus string
+
+// The states of an app.
+const (
+	StatusDeploying AppStatus = "deploying"
+	StatusCloning   AppStatus = "cloning"
+	StatusAdopting  AppStatus = "adopting"
+	StatusRunning   AppStatus = "running"
+	StatusStopped   AppStatus = "stopped"
+	StatusError     AppStatus = "error"
+	StatusUpdating  AppStatus = "updating"
+	StatusRemoving  AppStatus = "removing"
+)
+
+// AppView is an app as the faces show it.
+type AppView struct {
+	ID           string    `json:"id"` // <catalog_id>-<8 hex>
+	CatalogID    string    `json:"catalog_id"`
+	Name         string    `json:"name"` // of the catalogue item
+	Version      string    `json:"version,omitempty"`
+	Hostname     string    `json:"hostname"`
+	Status       AppStatus `json:"status"`
+	Error        string    `json:"error,omitempty"` // why status is error
+	Hint         string    `json:"hint,omitempty"`  // what to do about it
+	Owner        string    `json:"owner"`
+	Host         string    `json:"host,omitempty"`
+	Node         string    `json:"node,omitempty"`
+	VMID         int       `json:"vmid,omitempty"`
+	Address      string    `json:"address,omitempty"` // of the container
+	URL          string    `json:"url,omitempty"`     // as people reach it
+	PublicPort   int       `json:"public_port,omitempty"`
+	InternalPort int       `json:"internal_port,omitempty"`
+	Cores        int       `json:"cores"`
+	MemoryMB     int       `json:"memory_mb"`
+	DiskGB       int       `json:"disk_gb"`
+	SwapMB       int       `json:"swap_mb"`
+	OS           string    `json:"os,omitempty"`
+	Storage      string    `json:"storage,omitempty"`
+	CreatedAt    time.Time `json:"created_at"`
+	UpdatedAt    time.Time `json:"updated_at"`
+	ChangedAt    time.Time `json:"state_changed_at"`
+	Notes        string    `json:"notes,omitempty"` // what to do after install
+
+	Metrics *Metrics  `json:"metrics,omitempty"` // nil: not known
+	Stale   bool      `json:"stale,omitempty"`   // the host does not answer: metrics are from AsOf
+	AsOf    time.Time `json:"as_of,omitzero"`
+	Drift   string    `json:"drift,omitempty"` // what the host says where it differs: "stopped outside Proximity"
+
+	Job *JobRef `json:"job,omitempty"` // the unfinished job on this app
+}
+
+// JobRef is a job in a word.
+type JobRef struct {
+	ID       uint64  `json:"id"`
+	Kind     string  `json:"kind"`
+	State    string  `json:"state"`
+	Step     int     `json:"step"` // 1-based
+	Steps    int     `json:"steps"`
+	Title    string  `json:"title"` // of the step
+	Progress float64 `json:"progress"`
+	Waiting  string  `json:"waiting,omitempty"`
+}
+
+// HostView is a Proxmox cluster (or single node) as configured and as seen.
+type HostView struct {
+	Name        string    `json:"name"`
+	URL         string    `json:"url"`
+	Auth        string    `json:"auth"` // "token" or "password"
+	User        string    `json:"user"` // token id or user@realm
+	Default     bool      `json:"default"`
+	Fingerprint string    `json:"fingerprint,omitempty"` // pinned SHA-256 of the certificate
+	SSHUser     string    `json:"ssh_user,omitempty"`    // "" = no node SSH
+	SSHPort     int       `json:"ssh_port,omitempty"`
+	Cluster     string    `json:"cluster,omitempty"`
+	State       string    `json:"state"` // "online", "unreachable", "asking" (never answered yet)
+	Error       string    `json:"error,omitempty"`
+	Since       time.Time `json:"since,omitzero"`     // of the outage
+	LastSeen    time.Time `json:"last_seen,omitzero"` // last answer
+	NextTry     time.Time `json:"next_try,omitzero"`
+	Tries       int       `json:"tries,omitempty"`
+	Nodes       int       `json:"nodes"`
+	NodesOnline int       `json:"nodes_online"`
+	Apps        int       `json:"apps"`
+}
+
+// NodeView is one node.
+type NodeView struct {
+	Host     string        `json:"host"`
+	Name     string        `json:"name"`
+	State    string        `json:"state"` // "online", "offline" (its cluster says so), "unreachable" (the host does not answer), "unknown"
+	Metrics  *Metrics      `json:"metrics,omitempty"`
+	Stale    bool          `json:"stale,omitempty"`
+	AsOf     time.Time     `json:"as_of,omitzero"`
+	Apps     int           `json:"apps"`
+	Guests   int           `json:"guests"`
+	FreeMB   int           `json:"free_mb"`     // memory not used and not promised to unfinished deploys
+	Promised int           `json:"promised_mb"` // to unfinished deploys
+	Storages []StorageView `json:"storages,omitempty"`
+}
+
+// StorageView is a storage as one node sees it.
+type StorageView struct {
+	Name    string   `json:"name"`
+	Type    string   `json:"type"`
+	Content []string `json:"content"`
+	Used    int64    `json:"used"`  // bytes
+	Total   int64    `json:"total"` // bytes
+	Shared  bool     `json:"shared,omitempty"`
+	Active  bool     `json:"active"`
+}
+
+// JobView is a job as the faces show it.
+type JobView struct {
+	ID        uint64     `json:"id"`
+	Kind      string     `json:"kind"`
+	Title     string     `json:"title"` // "deploy gitea"
+	AppID     string     `json:"app_id,omitempty"`
+	Target    string     `json:"target,omitempty"` // hostname of the app
+	Owner     string     `json:"owner"`
+	State     string     `json:"state"` // queued running waiting undoing succeeded failed cancelled
+	Ended     bool       `json:"ended"`
+	Progress  float64    `json:"progress"` // 0..1
+	Note      string     `json:"note,omitempty"`
+	Waiting   string     `json:"waiting,omitempty"` // what it waits for
+	RetryAt   time.Time  `json:"retry_at,omitzero"`
+	Attempt   int        `json:"attempt,omitempty"`
+	Step      int        `json:"step"` // 1-based current step
+	Steps     []StepView `json:"steps,omitempty"`
+	Error     string     `json:"error,omitempty"`
+	Hint      string     `json:"hint,omitempty"`
+	Left      string     `json:"left,omitempty"` // what is left behind
+	CancelBy  string     `json:"cancel_by,omitempty"`
+	CreatedAt time.Time  `json:"created_at"`
+	StartedAt time.Time  `json:"started_at,omitzero"`
+	EndedAt   time.Time  `json:"ended_at,omitzero"`
+}
+
+// StepView is one step of a job.
+type StepView struct {
+	Name      string    `json:"name"`
+	Title     string    `json:"title"`
+	State     string    `json:"state"` // pending running done undone skipped failed
+	Progress  float64   `json:"progress"`
+	Note      string    `json:"note,omitempty"`
+	StartedAt time.Time `json:"started_at,omitzero"`
+	EndedAt   time.Time `json:"ended_at,omitzero"`
+}
+
+// LogLine is one line of a job's log.
+type LogLine struct {
+	Job   uint64    `json:"job"`
+	Seq   uint64    `json:"seq"`
+	Time  time.Time `json:"time"`
+	Level string    `json:"level"` // info warning error
+	Step  string    `json:"step"`
+	Text  string    `json:"text"` // safe to show
+}
+
+// CatalogueItem is an app that can be deployed.
+type CatalogueItem struct {
+	ID          string      `json:"id"`
+	Name        string      `json:"name"`
+	Version     string      `json:"version"`
+	Tagline     string      `json:"tagline"`
+	Description string      `json:"description"`
+	Category    string      `json:"category"`
+	Tags        []string    `json:"tags,omitempty"`
+	License     string      `json:"license,omitempty"`
+	Website     string      `json:"website,omitempty"`
+	OS          string      `json:"os"`
+	MinCores    int         `json:"min_cpu"`
+	MinMemoryMB int         `json:"min_memory"`
+	MinDiskGB   int         `json:"min_disk"`
+	Port        int         `json:"port,omitempty"` // inside the container
+	Images      []string    `json:"images"`
+	Volumes     []string    `json:"volumes,omitempty"`
+	Fields      []FieldView `json:"fields,omitempty"`
+	Notes       string      `json:"notes,omitempty"` // before install
+	Recipe      string      `json:"-"`               // the compose file, for reading
+}
+
+// FieldView is one question of the deploy form.
+type FieldView struct {
+	Key       string   `json:"key"`
+	Label     string   `json:"label"`
+	Help      string   `json:"help,omitempty"`
+	Type      string   `json:"type"` // string text password number boolean email url host port timezone select
+	Default   string   `json:"default,omitempty"`
+	Required  bool     `json:"required,omitempty"`
+	Generated bool     `json:"generated,omitempty"` // made when left empty
+	Hidden    bool     `json:"hidden,omitempty"`
+	Advanced  bool     `json:"advanced,omitempty"`
+	Secret    bool     `json:"secret,omitempty"`
+	Options   []string `json:"options,omitempty"`
+}
+
+// CategoryView is a category and how many items it holds.
+type CategoryView struct {
+	Name  string `json:"name"`
+	Count int    `json:"count"`
+}
+
+// DeployRequest asks for an app. Zero values mean the defaults.
+type DeployRequest struct {
+	CatalogID string            `json:"catalog_id"`
+	Hostname  string            `json:"hostname"`
+	Host      string            `json:"host,omitempty"`
+	Node      string            `json:"node,omitempty"`
+	Cores     int               `json:"cores,omitempty"`
+	MemoryMB  int               `json:"memory_mb,omitempty"`
+	DiskGB    int               `json:"disk_gb,omitempty"`
+	Port      int               `json:"port,omitempty"` // public port
+	Values    map[string]string `json:"values,omitempty"`
+}
+
+// DeployCheck is what would come of a DeployRequest, from memory: it waits for
+// nothing and reserves nothing.
+type DeployCheck struct {
+	Problems []FieldProblem `json:"problems,omitempty"` // none: it may be deployed
+	Fits     []NodeFit      `json:"fits"`               // every node, best first
+	Node     string         `json:"node,omitempty"`     // the one it would go to
+	Host     string         `json:"host,omitempty"`
+	Cores    int            `json:"cores"`
+	MemoryMB int            `json:"memory_mb"`
+	DiskGB   int            `json:"disk_gb"`
+	SwapMB   int            `json:"swap_mb"`
+	OS       string         `json:"os"`
+	Storage  string         `json:"storage,omitempty"`
+	Bridge   string         `json:"bridge"`
+	Network  string         `json:"network"` // "dhcp"
+	Port     int            `json:"port,omitempty"`
+	Internal int            `json:"internal_port,omitempty"`
+	Secrets  int            `json:"secrets"` // how many will be generated
+	Command  string         `json:"command"` // the same as a command line, secrets left out
+}
+
+// FieldProblem is a field that stops a deploy, and the way out.
+type FieldProblem struct {
+	Field string `json:"field"` // "hostname", "node", "memory_mb", "disk_gb", "port", "values.KEY", "catalog_id", …
+	Text  string `json:"text"`
+	Hint  string `json:"hint,omitempty"`
+}
+
+// NodeFit says whether an app fits on a node.
+type NodeFit struct {
+	Host       string `json:"host"`
+	Node       string `json:"node"`
+	Fits       bool   `json:"fits"`
+	Reason     string `json:"reason,omitempty"` // why not
+	FreeMB     int    `json:"free_mb"`
+	FreeDiskGB int    `json:"free_disk_gb"`
+	Storage    string `json:"storage,omitempty"`
+}
