@@ -1,18 +1,118 @@
 // Package safe makes foreign text safe to show: names, notes, logs, errors, catalogue text and whatever clients send.
 // Console, command tables and log lines all pass it.
+//
+// What comes out holds printable characters of a known width and plain spaces, nothing else: no control character, no
+// escape sequence (Log's own colours excepted), no text direction control, nothing invisible. It can therefore be put
+// anywhere on a screen line without moving, hiding or recolouring what stands beside it.
 package safe
 
+import (
+	"strings"
+	"unicode/utf8"
+)
+
 // Text returns s as one line of at most max cells (max <= 0: no limit), cut with "…".
-func Text(s string, max int) string { return s }
+//
+// Invalid UTF-8 becomes U+FFFD, escape sequences vanish whole, control characters become "·", runs of tabs and newlines
+// one space; direction controls and invisible characters vanish, combining marks stop at two, and an emoji of several
+// code points becomes "?" because terminals disagree on its width.
+func Text(s string, max int) string {
+	if plainASCII(s) {
+		return cutASCII(s, max)
+	}
+	l := line{max: max}
+	l.write(s, false)
+	return l.String()
+}
 
-// Block returns at most maxLines lines of s, each at most maxCells cells.
-func Block(s string, maxLines, maxCells int) []string { return []string{s} }
-
-// Log is Text for a log line that may keep its colours.
-func Log(line string, max int) string { return line }
+// Log is Text for a log line that may keep its foreground and background colours. They are written anew from what the
+// line asked for and reset at its end; every other sequence vanishes.
+func Log(s string, max int) string {
+	if plainASCII(s) {
+		return cutASCII(s, max)
+	}
+	l := line{max: max}
+	l.write(s, true)
+	return l.String()
+}
 
 // Plain is Text without a limit, for JSON and plain text output.
 func Plain(s string) string { return Text(s, 0) }
 
-// Env says whether a client may set this environment variable, and returns its cleaned value.
-func Env(name, value string) (string, bool) { return "", false }
+// Block returns at most maxLines lines of s (maxLines <= 0: all), each at most maxCells cells (maxCells <= 0: no limit)
+// and passed through Text. When lines are left out, the last one ends in "…".
+func Block(s string, maxLines, maxCells int) []string {
+	s = strings.TrimRight(s, "\r\n")
+	if s == "" {
+		return nil
+	}
+	var lines []string
+	for more := true; more; {
+		var one string
+		one, s, more = strings.Cut(s, "\n")
+		one = strings.TrimSuffix(one, "\r")
+		if more && maxLines > 0 && len(lines) == maxLines-1 {
+			return append(lines, Text(Text(one, 0)+"…", maxCells))
+		}
+		lines = append(lines, Text(one, maxCells))
+	}
+	return lines
+}
+
+// maxEnv bounds the value of a client's environment variable, in bytes.
+const maxEnv = 256
+
+// Env says whether a client may set the environment variable name, and returns its value, cleaned and cut to 256 bytes.
+func Env(name, value string) (string, bool) {
+	if !allowedEnv(name) {
+		return "", false
+	}
+	value = Plain(value)
+	if len(value) > maxEnv {
+		cut := maxEnv
+		for !utf8.RuneStart(value[cut]) {
+			cut--
+		}
+		value = value[:cut]
+	}
+	return value, true
+}
+
+// allowedEnv is the list of variables that change how we draw and speak, and nothing else.
+func allowedEnv(name string) bool {
+	switch name {
+	case "NO_COLOR", "COLORTERM", "TERM_PROGRAM", "LANG", "TZ":
+		return true
+	}
+	rest, ok := strings.CutPrefix(name, "LC_")
+	if !ok {
+		rest, ok = strings.CutPrefix(name, "PROXIMITY_")
+	}
+	if !ok || rest == "" || len(rest) > 64 {
+		return false
+	}
+	for i := 0; i < len(rest); i++ {
+		c := rest[i]
+		if (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != '_' {
+			return false
+		}
+	}
+	return true
+}
+
+// plainASCII reports whether every byte of s is printable ASCII: nearly all text, and nothing to do for it.
+func plainASCII(s string) bool {
+	for i := 0; i < len(s); i++ {
+		if s[i] < ' ' || s[i] > '~' {
+			return false
+		}
+	}
+	return true
+}
+
+func cutASCII(s string, max int) string {
+	if max <= 0 || len(s) <= max {
+		return s
+	}
+	return s[:max-1] + "…"
+}
