@@ -1,6 +1,15 @@
 package pve
 
-import "context"
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+)
 
 // Version is what GET /version says.
 type Version struct {
@@ -9,40 +18,265 @@ type Version struct {
 	RepoID  string `json:"repoid"`
 }
 
-// Permissions maps path to privilege: true when it propagates to paths below.
+// AtLeast compares the release: AtLeast(9, 1).
+func (v Version) AtLeast(major, minor int) bool {
+	gotMajor, rest, _ := strings.Cut(v.Version, ".")
+	gotMinor, _, _ := strings.Cut(rest, ".")
+	a, _ := strconv.Atoi(gotMajor)
+	b, _ := strconv.Atoi(gotMinor)
+	return a > major || a == major && b >= minor
+}
+
+// Version asks the server who it is. It is the cheapest call that proves the credentials.
+func (c *Client) Version(ctx context.Context) (Version, error) {
+	var v Version
+	err := c.do(ctx, request{op: "ask for the version", path: "/version", into: &v})
+	return v, err
+}
+
+// Permissions maps path to privilege: true when it also holds for the paths below.
 type Permissions map[string]map[string]bool
 
 // Requirement is one privilege needed on one path.
 type Requirement struct{ Path, Privilege string }
 
-// Missing returns those of required that p does not grant, in the given order.
-func (p Permissions) Missing(required []Requirement) []Requirement { return nil }
+// String is how Proxmox writes it: "/vms: VM.Allocate".
+func (r Requirement) String() string { return r.Path + ": " + r.Privilege }
+
+// Has says whether privilege holds on path. Proxmox: the nearest path above that is listed decides,
+// and hands on only what propagates.
+func (p Permissions) Has(path, privilege string) bool {
+	for at := path; ; at = parent(at) {
+		if privileges, listed := p[at]; listed {
+			propagates, granted := privileges[privilege]
+			return granted && (at == path || propagates)
+		}
+		if at == "/" {
+			return false
+		}
+	}
+}
+
+// Missing returns those of required that are not granted, in the given order.
+func (p Permissions) Missing(required []Requirement) []Requirement {
+	var missing []Requirement
+	for _, r := range required {
+		if !p.Has(r.Path, r.Privilege) {
+			missing = append(missing, r)
+		}
+	}
+	return missing
+}
+
+func parent(path string) string {
+	if i := strings.LastIndexByte(path, '/'); i > 0 {
+		return path[:i]
+	}
+	return "/"
+}
+
+// Permissions asks what the credentials may do.
+func (c *Client) Permissions(ctx context.Context) (Permissions, error) {
+	var answer map[string]map[string]flag
+	if err := c.do(ctx, request{op: "ask for the permissions", path: "/access/permissions", into: &answer}); err != nil {
+		return nil, err
+	}
+	all := make(Permissions, len(answer))
+	for path, privileges := range answer {
+		all[path] = make(map[string]bool, len(privileges))
+		for name, propagates := range privileges {
+			all[path][name] = bool(propagates)
+		}
+	}
+	return all, nil
+}
 
 // ClusterStatus is who is in the cluster.
 type ClusterStatus struct {
-	Name     string // "" for a single node
-	Identity string // the same for the same cluster, whichever node is asked
-	Quorate  bool
+	Name     string // "" for a single node, or when the credentials may not see it
+	Identity string // compare with SameCluster
+	Quorate  bool   // true for a single node
 	Nodes    []ClusterNode
 }
 
 // ClusterNode is one member.
 type ClusterNode struct {
-	Name, IP      string
-	Online, Local bool
-	ID            int
+	Name        string
+	IP          string // "" when the credentials may not see it
+	Fingerprint string // of its API certificate, colon hex; "" when unknown
+	Online      bool
+	Local       bool // the one that answered
+	ID          int  // 0 for a single node
 }
 
-func (c *Client) Version(ctx context.Context) (Version, error)         { return Version{}, ErrUnsupported }
-func (c *Client) Permissions(ctx context.Context) (Permissions, error) { return nil, ErrUnsupported }
+// Cluster asks who is in the cluster, and learns from it how else the cluster can be reached and where the
+// nodes' SSH is. Without Sys.Audit on / Proxmox tells the nodes' names and certificates only.
 func (c *Client) Cluster(ctx context.Context) (ClusterStatus, error) {
-	return ClusterStatus{}, ErrUnsupported
+	var members []struct {
+		Type, Name, IP         string
+		NodeID                 integer `json:"nodeid"`
+		Online, Local, Quorate flag
+	}
+	var nodes []struct {
+		Node, Status string
+		Fingerprint  string `json:"ssl_fingerprint"`
+	}
+	at := c.endpoint()
+	if err := c.do(ctx, request{op: "list the nodes", path: "/nodes", into: &nodes}); err != nil {
+		return ClusterStatus{}, err
+	}
+	err := c.do(ctx, request{op: "ask for the cluster's status", path: "/cluster/status", into: &members})
+	if err != nil && !errors.Is(err, ErrPermission) {
+		return ClusterStatus{}, err
+	}
+	status := ClusterStatus{Quorate: true}
+	for _, n := range nodes {
+		status.Nodes = append(status.Nodes, ClusterNode{Name: n.Node, Fingerprint: n.Fingerprint,
+			Online: n.Status == "online", Local: len(nodes) == 1})
+	}
+	for _, m := range members {
+		if m.Type == "cluster" {
+			status.Name, status.Quorate = m.Name, bool(m.Quorate)
+			continue
+		}
+		i := slices.IndexFunc(status.Nodes, func(n ClusterNode) bool { return n.Name == m.Name })
+		if i < 0 {
+			i = len(status.Nodes)
+			status.Nodes = append(status.Nodes, ClusterNode{Name: m.Name})
+		}
+		n := &status.Nodes[i]
+		n.IP, n.ID, n.Online, n.Local = m.IP, int(m.NodeID), bool(m.Online), bool(m.Local)
+	}
+	slices.SortFunc(status.Nodes, func(a, b ClusterNode) int { return strings.Compare(a.Name, b.Name) })
+	status.Identity = identity(status)
+	if c.endpoint() == at { // else Local is another node's
+		c.learn(at, status)
+	}
+	return status, nil
 }
 
-// NextID returns a vmid that is free now. It reserves nothing.
-func (c *Client) NextID(ctx context.Context) (int, error) { return 0, ErrUnsupported }
+// identity names a cluster by its nodes' certificates. A cluster's own name is worth little (people keep
+// the one from the handbook), nodes come and go, and the token may not see the name at all; but no two
+// nodes share a key.
+func identity(s ClusterStatus) string {
+	parts := []string{s.Name}
+	for _, n := range s.Nodes {
+		plain, _ := plainFingerprint(n.Fingerprint)
+		parts = append(parts, n.Name+"="+plain[:min(32, len(plain))])
+	}
+	return strings.Join(parts, " ")
+}
+
+// SameCluster says whether two identities are of one cluster: they share a node, by name and certificate.
+// So it holds across nodes that joined or left in between, and with credentials that see less. Where no
+// certificates are known, names have to do.
+func SameCluster(a, b string) bool {
+	nodesOf := func(identity string) (name string, nodes map[string]string) {
+		parts := strings.Split(identity, " ")
+		nodes = make(map[string]string)
+		for _, p := range parts[1:] {
+			node, print, _ := strings.Cut(p, "=")
+			nodes[node] = print
+		}
+		return parts[0], nodes
+	}
+	nameA, nodesA := nodesOf(a)
+	nameB, nodesB := nodesOf(b)
+	certificates, shared := false, 0
+	for node, print := range nodesA {
+		other, both := nodesB[node]
+		if !both {
+			continue
+		}
+		shared++
+		if print != "" && other != "" {
+			certificates = true
+			if print == other {
+				return true
+			}
+		}
+	}
+	return !certificates && shared > 0 && nameA == nameB
+}
+
+// learn keeps the status for SSH addresses, and the other nodes as further ways in.
+func (c *Client) learn(at *endpoint, status ClusterStatus) {
+	c.mu.Lock()
+	c.status = status
+	port := c.endpoints[0].url.Port()
+	c.mu.Unlock()
+	for _, n := range status.Nodes {
+		if n.Local {
+			c.mu.Lock()
+			at.node = n.Name
+			c.mu.Unlock()
+			continue
+		}
+		if n.IP != "" && n.Fingerprint != "" {
+			u := url.URL{Scheme: "https", Host: net.JoinHostPort(n.IP, port)}
+			if port == "" {
+				u.Host = net.JoinHostPort(n.IP, "8006")
+			}
+			c.addPeer(Peer{Node: n.Name, URL: u.String(), Fingerprint: n.Fingerprint})
+		}
+	}
+}
+
+// nodeAddress finds where a node's SSH listens: the address we reach its API by, else the one the cluster
+// knows it by.
+func (c *Client) nodeAddress(ctx context.Context, node string) (string, error) {
+	if host, known := c.knownAddress(node); known {
+		return host, nil
+	}
+	status, err := c.Cluster(ctx)
+	if err != nil {
+		return "", err
+	}
+	if host, known := c.knownAddress(node); known {
+		return host, nil
+	}
+	e := &Error{Op: "find the address of node", Node: node, Kind: ErrNotFound, Message: "the cluster has no node of that name"}
+	for _, n := range status.Nodes {
+		if n.Name == node {
+			e.Kind, e.Privilege, e.Path = ErrPermission, "Sys.Audit", "/"
+		}
+	}
+	return "", e
+}
+
+func (c *Client) knownAddress(node string) (string, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, e := range c.endpoints {
+		if e.node == node {
+			return e.url.Hostname(), true
+		}
+	}
+	for _, n := range c.status.Nodes {
+		if n.Name == node && n.IP != "" {
+			return n.IP, true
+		}
+	}
+	return "", false
+}
+
+// NextID returns a vmid that is free now. Proxmox: it reserves nothing; two callers get the same one.
+func (c *Client) NextID(ctx context.Context) (int, error) {
+	var id integer
+	if err := c.do(ctx, request{op: "ask for a free vmid", path: "/cluster/nextid", into: &id}); err != nil {
+		return 0, err
+	}
+	if id <= 0 {
+		return 0, &Error{Kind: ErrUnsupported, Op: "ask for a free vmid", Message: fmt.Sprintf("Proxmox answered %d", id)}
+	}
+	return int(id), nil
+}
 
 // CheckID says whether vmid is free now.
 func (c *Client) CheckID(ctx context.Context, vmid int) (free bool, err error) {
-	return false, ErrUnsupported
+	err = c.do(ctx, request{op: "ask whether a vmid is free", vmid: vmid, path: "/cluster/nextid", params: params{"vmid": vmid}})
+	if errors.Is(err, ErrExists) {
+		return false, nil
+	}
+	return err == nil, err
 }
