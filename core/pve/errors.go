@@ -124,3 +124,13 @@ func (e *TaskError) Error() string {
 
 // Unwrap gives the kind.
 func (e *TaskError) Unwrap() error { return e.Kind }
+
+// refusedParameter says whether err is Proxmox refusing that one parameter.
+func refusedParameter(err error, name string) bool {
+	var e *Error
+	if !errors.As(err, &e) || e.Kind != ErrParameter {
+		return false
+	}
+	_, refused := e.Params[name]
+	return refused
+}
