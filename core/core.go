@@ -5,199 +5,232 @@ package core
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"io"
 	"log/slog"
-	"net/http"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
 	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"proximity/core/catalog"
+	"proximity/core/forward"
+	"proximity/core/safe"
+	"proximity/jobs"
+	"proximity/keys"
+	"proximity/store"
 )
+
+// Version of the program.
+const Version = "0.1.0"
 
 // Config is what a Core needs to know at start.
 type Config struct {
-	Data       string       // data folder, made with mode 0700
-	PublicHost string       // name people reach published apps by; default: the machine's name
-	ListenHost string       // address published ports listen on; "" = all
-	AdminKeys  []string     // authorized_keys lines that may log in as admin, added at start
-	AdminUser  string       // the user those keys belong to; default "admin"
-	Logger     *slog.Logger // never nil after Open
-	HTTP       *http.Client
+	Data          string           // data folder, made with mode 0700
+	PublicHost    string           // name people reach published apps by; default: the machine's name
+	ListenHost    string           // address published ports listen on; "" = all
+	AdminKeys     []string         // authorized_keys lines that may log in as admin, added at start
+	AdminUser     string           // the user those keys belong to; default "admin"
+	GuestNetworks []string         // overrides the setting: CIDRs published ports may lead into
+	Catalogue     []catalog.Source // further manifests beside the embedded ones
+	Logger        *slog.Logger     // default: discards
+	Pace          Pace             // zero values: the real pace
+}
+
+// Pace is how often things are tried again; tests run faster.
+type Pace struct {
+	TaskPoll   time.Duration // between two looks at a Proxmox task, default 1 s
+	Watched    time.Duration // between polls of a host while somebody looks, default 2 s
+	Idle       time.Duration // otherwise, default 15 s
+	HostRetry  time.Duration // before a job that waits for a host looks again, default 5 s
+	Backoff    time.Duration // first pause before a retry, default 60 s
+	InsidePoll time.Duration // between two looks at a script in a container, default 1 s
+}
+
+func (p Pace) withDefaults() Pace {
+	set := func(d *time.Duration, v time.Duration) {
+		if *d == 0 {
+			*d = v
+		}
+	}
+	set(&p.TaskPoll, time.Second)
+	set(&p.Watched, 2*time.Second)
+	set(&p.Idle, 15*time.Second)
+	set(&p.HostRetry, 5*time.Second)
+	set(&p.Backoff, time.Minute)
+	set(&p.InsidePoll, time.Second)
+	return p
 }
 
 // Core is one Proximity installation.
-type Core struct{}
+type Core struct {
+	cfg          Config
+	log          *slog.Logger
+	now          func() time.Time
+	store        *store.Store
+	ring         *keys.Ring
+	engine       *jobs.Engine
+	catalogue    atomic.Pointer[catalog.Catalogue]
+	forwarder    *forward.Forwarder
+	settings     atomic.Pointer[Settings]
+	installation string // id of this installation, in every container's description
 
-// Open opens the installation in cfg.Data.
-func Open(cfg Config) (*Core, error) { return nil, nil }
+	apps          *store.Table[app]
+	hostTable     *store.Table[host]
+	users         *store.Table[user]
+	keys          *store.Table[key]
+	knocks        *store.Table[knock]
+	settingsTable *store.Table[settingsRow]
+	auditTable    *store.Table[auditRecord]
+	auditHeads    *store.Table[auditHead]
+	places        *store.Table[place]
+	metaTable     *store.Table[meta]
+	snapshots     *store.Table[savedSnapshot]
 
-// Run owns every long-lived goroutine until ctx ends.
-func (c *Core) Run(ctx context.Context) error { return nil }
+	mu       sync.RWMutex // guards what follows
+	appCache map[string]app
+	hosts    map[string]*liveHost
+	present  map[*Presence]bool
 
-// Close closes the store.
-func (c *Core) Close() error { return nil }
-
-// World is what the actor may see now; from memory.
-func (c *Core) World(a Actor) *World { return nil }
-
-// Watch returns a mailbox of size one that is filled after changes of the
-// world or of any job's log, until ctx ends. While it is open, hosts are polled
-// often.
-func (c *Core) Watch(ctx context.Context) <-chan struct{} { return nil }
-
-// History is the short history of "app/ID" or "node/HOST/NAME" or "host/NAME".
-func (c *Core) History(a Actor, object string) []Sample { return nil }
-
-// Catalogue searches the catalogue; empty query and category give all.
-func (c *Core) Catalogue(query, category string) []CatalogueItem { return nil }
-
-// Categories lists the categories with counts.
-func (c *Core) Categories() []CategoryView { return nil }
-
-// CatalogueItem is one item; ErrNotFound with a suggestion.
-func (c *Core) CatalogueItem(id string) (CatalogueItem, error) { return CatalogueItem{}, nil }
-
-// CheckDeploy tells what would come of the request, from memory.
-func (c *Core) CheckDeploy(a Actor, r DeployRequest) DeployCheck { return DeployCheck{} }
-
-// DeployApp writes the app, its port and the job together.
-func (c *Core) DeployApp(ctx context.Context, a Actor, r DeployRequest) (AppView, JobView, error) {
-	return AppView{}, JobView{}, nil
+	hub hub
 }
 
-// App finds a visible app by hostname or id.
-func (c *Core) App(ctx context.Context, a Actor, name string) (AppView, error) { return AppView{}, nil }
+// meta is a fact about the store itself.
+type meta struct{ ID, Value string }
 
-// Apps lists the visible apps by hostname.
-func (c *Core) Apps(ctx context.Context, a Actor) ([]AppView, error) { return nil, nil }
-
-// Secrets of an app: the generated and given secret field values; leaves an
-// audit record.
-func (c *Core) AppSecrets(ctx context.Context, a Actor, name string) (map[string]string, error) {
-	return nil, nil
+// Open opens the installation in cfg.Data, making it at first start.
+func Open(cfg Config) (*Core, error) {
+	if cfg.Data == "" {
+		return nil, errors.New("no data folder given")
+	}
+	if err := os.MkdirAll(cfg.Data, 0o700); err != nil {
+		return nil, fmt.Errorf("make the data folder: %w", err)
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	if cfg.PublicHost == "" {
+		cfg.PublicHost, _ = os.Hostname()
+	}
+	if cfg.AdminUser == "" {
+		cfg.AdminUser = "admin"
+	}
+	cfg.Pace = cfg.Pace.withDefaults()
+	st, err := store.Open(filepath.Join(cfg.Data, "proximity.db"), store.Options{})
+	if err != nil {
+		return nil, err
+	}
+	c := &Core{
+		cfg: cfg, log: cfg.Logger, now: time.Now, store: st,
+		apps: newAppTable(), hostTable: newHostTable(), users: newUserTable(), keys: newKeyTable(), knocks: newKnockTable(),
+		settingsTable: newSettingsTable(), auditTable: newAuditTable(), auditHeads: newAuditHeadTable(),
+		places:    store.NewTable("places", func(p place) string { return p.ID }),
+		metaTable: store.NewTable("meta_facts", func(m meta) string { return m.ID }),
+		snapshots: store.NewTable("snapshots", func(s savedSnapshot) string { return s.Host }),
+		appCache:  map[string]app{}, hosts: map[string]*liveHost{}, present: map[*Presence]bool{},
+	}
+	c.hub.init()
+	if err := c.open(); err != nil {
+		_ = st.Close()
+		return nil, err
+	}
+	return c, nil
 }
 
-// AppLogs streams what the app itself prints (docker compose logs), safe to
-// show, line by line, until the tail ends or, with follow, ctx ends.
-func (c *Core) AppLogs(ctx context.Context, a Actor, name string, tail int, follow bool, line func(string)) error {
+func (c *Core) open() error {
+	var err error
+	if c.ring, err = keys.Open(filepath.Join(c.cfg.Data, "keys")); err != nil {
+		return err
+	}
+	if err := c.identify(); err != nil {
+		return err
+	}
+	if err := c.loadSettings(); err != nil {
+		return err
+	}
+	c.loadCatalogue()
+	if err := c.loadApps(); err != nil {
+		return err
+	}
+	if len(c.cfg.AdminKeys) > 0 {
+		if err := c.admit(c.cfg.AdminUser, RoleAdmin, c.cfg.AdminKeys, "start"); err != nil {
+			return err
+		}
+	}
+	c.forwarder = forward.New(forward.Options{ListenHost: c.cfg.ListenHost, Allowed: c.guestAddress, Logger: c.log})
+	c.engine = jobs.New(c.store, jobs.Options{
+		Classify: classify, Changed: func(uint64) { c.hub.jobs.Store(true); c.changed() },
+		WaitEvery: c.cfg.Pace.HostRetry, Logger: c.log, Keep: 2000, KeepFor: 90 * 24 * time.Hour,
+	})
+	jobs.Register(c.engine, c.deployWorkflow())
+	if err := c.loadHosts(); err != nil {
+		return err
+	}
+	c.rebuild()
 	return nil
 }
 
-// Deployment log of an app: lines of all its jobs, oldest first.
-func (c *Core) DeploymentLog(ctx context.Context, a Actor, name string, limit int) ([]LogLine, error) {
-	return nil, nil
+// identify reads or makes the installation's id.
+func (c *Core) identify() error {
+	return c.store.Update(func(tx *store.Tx) error {
+		m, err := c.metaTable.Get(tx, "installation")
+		if errors.Is(err, store.ErrNotFound) {
+			m, err = meta{"installation", keys.RandomHex(16)}, c.metaTable.Put(tx, meta{"installation", keys.RandomHex(16)})
+			if err == nil {
+				m, err = c.metaTable.Get(tx, "installation")
+			}
+		}
+		c.installation = m.Value
+		return err
+	})
 }
 
-// JobFilter narrows Jobs.
-type JobFilter struct {
-	App    string // hostname or id
-	Live   bool   // only unfinished
-	Limit  int    // default 50
-	Before uint64 // only jobs with a smaller number
+func (c *Core) loadApps() error {
+	return c.store.View(func(tx *store.Tx) error {
+		for a, err := range c.apps.All(tx) {
+			if err != nil {
+				return err
+			}
+			c.appCache[a.ID] = a
+		}
+		return nil
+	})
 }
 
-// Jobs lists jobs, newest first.
-func (c *Core) Jobs(ctx context.Context, a Actor, f JobFilter) ([]JobView, error) { return nil, nil }
-
-// Job is one job.
-func (c *Core) Job(ctx context.Context, a Actor, id uint64) (JobView, error) { return JobView{}, nil }
-
-// JobLog gives the log lines with Seq > after, at most limit (0 = all).
-func (c *Core) JobLog(ctx context.Context, a Actor, id, after uint64, limit int) ([]LogLine, error) {
-	return nil, nil
+// Run owns every long-lived goroutine until ctx ends.
+func (c *Core) Run(ctx context.Context) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return c.runHub(ctx) })
+	g.Go(func() error { return c.runHosts(ctx) })
+	g.Go(func() error { return c.runAddresses(ctx) })
+	g.Go(func() error { return c.engine.Run(ctx) })
+	g.Go(func() error { return c.forwarder.Run(ctx) })
+	err := g.Wait()
+	if errors.Is(err, context.Canceled) {
+		return nil
+	}
+	return err
 }
 
-// FollowJob calls line for every log line, old ones first, until the job has
-// ended or ctx ends; it returns the job as it was last seen.
-func (c *Core) FollowJob(ctx context.Context, a Actor, id uint64, line func(LogLine)) (JobView, error) {
-	return JobView{}, nil
+// Close closes the store; call it after Run has returned.
+func (c *Core) Close() error {
+	c.mu.Lock()
+	for _, h := range c.hosts {
+		h.close()
+	}
+	c.mu.Unlock()
+	return c.store.Close()
 }
 
-// CancelJob asks a job to stop; what it made is undone.
-func (c *Core) CancelJob(ctx context.Context, a Actor, id uint64) (JobView, error) {
-	return JobView{}, nil
-}
+// Keys is the installation's key ring.
+func (c *Core) Keys() *keys.Ring { return c.ring }
 
-// AddHostRequest connects a Proxmox host.
-type AddHostRequest struct {
-	Name        string `json:"name"`
-	URL         string `json:"url"` // https://10.0.0.1:8006
-	TokenID     string `json:"-"`
-	TokenSecret string `json:"-"`
-	User        string `json:"-"` // user@realm
-	Password    string `json:"-"`
-	SSHUser     string `json:"ssh_user"`    // default: root where credentials for it are given
-	SSHPort     int    `json:"ssh_port"`    // default 22
-	SSHKey      string `json:"-"`           // PEM
-	SSHPassword string `json:"-"`           // default: Password when User is root@pam
-	Fingerprint string `json:"fingerprint"` // expected SHA-256 of the certificate
-	Trust       bool   `json:"trust"`       // pin whatever certificate answers now
-	Default     bool   `json:"default"`
-}
-
-// Certificate is what a host shows before any credential is sent.
-type Certificate struct {
-	Fingerprint string    `json:"fingerprint"`
-	Subject     string    `json:"subject"`
-	NotAfter    time.Time `json:"not_after"`
-	Trusted     bool      `json:"trusted"` // verified by the system's authorities
-}
-
-// ProbeHost reads a host's certificate.
-func (c *Core) ProbeHost(ctx context.Context, a Actor, url string) (Certificate, error) {
-	return Certificate{}, nil
-}
-
-// AddHost checks and records a host.
-func (c *Core) AddHost(ctx context.Context, a Actor, r AddHostRequest) (HostView, error) {
-	return HostView{}, nil
-}
-
-// HostCheck is one line of a host test.
-type HostCheck struct {
-	Name string `json:"name"` // "api", "certificate", "privileges", "node ssh", "storage", "template"
-	OK   bool   `json:"ok"`
-	Text string `json:"text"`
-	Hint string `json:"hint,omitempty"`
-}
-
-// TestHost asks the host now.
-func (c *Core) TestHost(ctx context.Context, a Actor, name string) ([]HostCheck, error) {
-	return nil, nil
-}
-
-// Hosts lists the hosts, default first.
-func (c *Core) Hosts(ctx context.Context, a Actor) ([]HostView, error) { return nil, nil }
-
-// Nodes lists all nodes.
-func (c *Core) Nodes(ctx context.Context, a Actor) ([]NodeView, error) { return nil, nil }
-
-// Refresh asks all hosts (or the one named) now instead of at the next poll.
-func (c *Core) Refresh(host string) {}
-
-// Login tells who holds a key, by its fingerprint; ErrDenied for unknown ones.
-func (c *Core) Login(fingerprint, from string) (Actor, error) { return Actor{}, nil }
-
-// SeenUnknownKey notes a key that was refused, for an admin to approve.
-func (c *Core) SeenUnknownKey(fingerprint, line, name, from string) {}
-
-// Place is where a user's console was left: opaque to core.
-func (c *Core) Place(a Actor, key string) []byte { return nil }
-
-// SavePlace keeps it over disconnects and restarts.
-func (c *Core) SavePlace(a Actor, key string, blob []byte) error { return nil }
-
-// Enter counts a console session for presence until leave is called; place is
-// what others see ("Apps › gitea").
-func (c *Core) Enter(a Actor) (move func(place string), leave func()) { return nil, nil }
-
-// Presence is who is here.
-type Presence struct {
-	User  string
-	From  string
-	Place string
-	Since time.Time
-}
-
-// Present lists the console sessions.
-func (c *Core) Present() []Presence { return nil }
+// Snapshot streams a consistent copy of the store.
+func (c *Core) Snapshot(w io.Writer) error { return c.store.Snapshot(w) }
 
 // Health is what /api/health and /healthz say.
 type Health struct {
@@ -207,17 +240,17 @@ type Health struct {
 }
 
 // Health checks the store.
-func (c *Core) Health(ctx context.Context) Health { return Health{} }
-
-// Snapshot streams a consistent copy of the store.
-func (c *Core) Snapshot(w io.Writer) error { return nil }
+func (c *Core) Health(_ context.Context) Health {
+	h := Health{Status: "healthy", Version: Version, Database: "connected"}
+	if err := c.store.View(func(tx *store.Tx) error { _, err := c.metaTable.Get(tx, "installation"); return err }); err != nil {
+		h.Status, h.Database = "degraded", "error: "+SafeText(err.Error(), 120)
+	}
+	return h
+}
 
 // SafeText makes foreign text fit for one line of a terminal, at most max cells
 // (0: any length).
-func SafeText(s string, max int) string { return s }
+func SafeText(s string, max int) string { return safe.Text(s, max) }
 
 // SafeEnv cleans an environment variable a client sent; false = not allowed.
-func SafeEnv(name, value string) (string, bool) { return value, true }
-
-// Version of the program.
-const Version = "0.1.0"
+func SafeEnv(name, value string) (string, bool) { return safe.Env(name, value) }

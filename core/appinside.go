@@ -1,0 +1,305 @@
+package core
+
+import (
+	"context"
+	_ "embed"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"proximity/core/catalog"
+	"proximity/core/pve"
+	"proximity/jobs"
+)
+
+// The scripts that run inside containers.
+var (
+	//go:embed scripts/docker_alpine.sh
+	dockerAlpine string
+	//go:embed scripts/docker_debian.sh
+	dockerDebian string
+	//go:embed scripts/ready.sh
+	readyScript string
+)
+
+// script runs a script of this step inside the container, once per attempt.
+func (d *deploying) script(ctx context.Context, name, script string) (exit int, tail []string, err error) {
+	if n := d.Data.Tried[name]; n > 0 {
+		name += "." + strconv.Itoa(n)
+	}
+	return d.c.inside(ctx, d.host, d.app, name, script, func(line string) {
+		d.Log(jobs.Info, line)
+		if f, ok := percent(line); ok {
+			d.Progress(f, "")
+		}
+	})
+}
+
+// again makes the next run of a script a new one, after it failed.
+func (d *deploying) again(name string) error {
+	if d.Data.Tried == nil {
+		d.Data.Tried = map[string]int{}
+	}
+	d.Data.Tried[name]++
+	return d.Save()
+}
+
+// must runs a script and turns its failure into an error; passing says that
+// another try may help.
+func (d *deploying) must(ctx context.Context, name, what, script string, passing bool) error {
+	exit, tail, err := d.script(ctx, name, script)
+	if err != nil || exit == 0 {
+		return err
+	}
+	err = scriptError(what, exit, tail)
+	if e := d.again(name); e != nil {
+		return e
+	}
+	if passing && !errors.Is(err, pve.ErrNoSpace) && !errors.Is(err, pve.ErrAppArmor) {
+		return fmt.Errorf("%w: %w", errPassing, err)
+	}
+	return err
+}
+
+func (d *deploying) dockerSetup(ctx context.Context) error {
+	script := dockerAlpine
+	if d.app.OS == "debian" {
+		script = dockerDebian
+	}
+	return d.must(ctx, "docker_setup", "installing docker", script, true)
+}
+
+// apparmorLines is the documented answer to the AppArmor fault of late 2025:
+// since a runc update no container starts in an unprivileged container under
+// the default profile (opencontainers/runc#4968).
+var apparmorLines = []string{
+	"lxc.apparmor.profile: unconfined",
+	"lxc.mount.entry: /dev/null sys/module/apparmor/parameters/enabled none bind 0 0",
+}
+
+// preflight proves that a container really starts inside.
+func (d *deploying) preflight(ctx context.Context) error {
+	err := d.must(ctx, "preflight", "starting a first container inside CT "+strconv.Itoa(d.app.VMID), "docker run --rm hello-world", true)
+	if !errors.Is(err, pve.ErrAppArmor) {
+		return err
+	}
+	hint := &Error{Kind: ErrFailed, Text: fmt.Sprintf("AppArmor on %s keeps docker from starting containers in CT %d", d.app.Node, d.app.VMID),
+		Hint: "add to /etc/pve/lxc/" + strconv.Itoa(d.app.VMID) + ".conf: " + strings.Join(apparmorLines, " and "), Err: pve.ErrAppArmor}
+	if d.Data.AppArmor {
+		return hint
+	}
+	d.Logf(jobs.Warning, "AppArmor on %s keeps docker from starting containers: changing the profile of CT %d", d.app.Node, d.app.VMID)
+	if err := d.host.client.AppendRawConfig(ctx, d.app.Node, d.app.VMID, apparmorLines); err != nil {
+		hint.Err = err
+		return hint
+	}
+	d.Data.AppArmor = true
+	if err := d.Save(); err != nil {
+		return err
+	}
+	if err := d.reboot(ctx); err != nil {
+		return err
+	}
+	if err := d.must(ctx, "docker_again", "starting docker again", "for i in $(seq 60); do docker info >/dev/null 2>&1 && exit 0; sleep 1; done; exit 1", true); err != nil {
+		return err
+	}
+	return d.must(ctx, "preflight", "starting a first container inside CT "+strconv.Itoa(d.app.VMID), "docker run --rm hello-world", false)
+}
+
+// reboot stops and starts the container, and reads its address again.
+func (d *deploying) reboot(ctx context.Context) error {
+	upid, err := d.host.client.Shutdown(ctx, d.app.Node, d.app.VMID, time.Minute, true)
+	if err == nil {
+		d.Data.StopTask = upid
+		err = d.wait(ctx, &d.Data.StopTask, "restart the container")
+	}
+	if err := ignore(err, pve.ErrNotRunning); err != nil {
+		return err
+	}
+	d.Data.StartTask = ""
+	if err := d.start(ctx); err != nil {
+		return err
+	}
+	return d.network(ctx)
+}
+
+// appDir is where an app's files are inside its container.
+func appDir(a app) string { return "/opt/proximity/" + a.ID }
+
+// compose is the start of every compose command of an app.
+func compose(a app) string {
+	return "cd " + pve.Quote(appDir(a)) + " && docker compose --project-name " + pve.Quote(a.CatalogID) + " --file compose.json --env-file .env "
+}
+
+// appDeploy puts the app's files in place, pulls its images and starts it.
+func (d *deploying) appDeploy(ctx context.Context) error {
+	files, err := d.c.render(d.app, d.manifest)
+	if err != nil {
+		return err
+	}
+	for _, f := range files {
+		if err := d.host.client.Put(ctx, d.app.Node, d.app.VMID, path.Join(appDir(d.app), f.Path), f.Mode, f.Content); err != nil {
+			return fmt.Errorf("put %s into CT %d: %w", f.Path, d.app.VMID, err)
+		}
+	}
+	d.Logf(jobs.Info, "put %d files into %s", len(files), appDir(d.app))
+	d.Progress(0.05, "pulling images")
+	if err := d.must(ctx, "pull", "pulling the images", compose(d.app)+"pull", true); err != nil {
+		return err
+	}
+	d.Progress(0.8, "starting")
+	wait := int(d.manifest.Ready().Timeout.Seconds())
+	return d.must(ctx, "up", "starting the app", compose(d.app)+"up --detach --wait --wait-timeout "+strconv.Itoa(max(wait, 60)), false)
+}
+
+// render makes an app's files from its manifest and all its values.
+func (c *Core) render(a app, m *catalog.Manifest) ([]catalog.File, error) {
+	values := catalog.Values{}
+	for k, v := range a.Values {
+		values[k] = v
+	}
+	secret, err := c.secretsOf(a)
+	if err != nil {
+		return nil, err
+	}
+	for k, v := range secret {
+		values[k] = v
+	}
+	files, err := m.Render(values, c.builtins(a, m))
+	if err != nil {
+		return nil, fmt.Errorf("render %s: %w", m.ID, err)
+	}
+	return files, nil
+}
+
+// ready waits for the manifest's probe, and looks at every service again:
+// `up --wait` calls a crash-looping one without a healthcheck healthy.
+func (d *deploying) ready(ctx context.Context) error {
+	p := d.manifest.Ready()
+	codes := make([]string, 0, len(p.Status))
+	for _, s := range p.Status {
+		codes = append(codes, strconv.Itoa(s))
+	}
+	set := fmt.Sprintf("kind=%s\nport=%d\npath=%s\ncodes=%s\nlimit=%d\n", pve.Quote(p.Type), p.Port, pve.Quote(cmpOr(p.Path, "/")),
+		pve.Quote(strings.Join(codes, " ")), max(int(p.Timeout.Seconds()), 60))
+	set += "compose() { " + compose(d.app) + "\"$@\"; }\n"
+	d.Progress(0, "waiting for "+probeTitle(p))
+	if err := d.must(ctx, "ready", d.manifest.Name, set+readyScript, false); err != nil {
+		return err
+	}
+	return d.services(ctx)
+}
+
+func probeTitle(p catalog.Probe) string {
+	switch p.Type {
+	case "http":
+		return fmt.Sprintf("port %d%s to answer", p.Port, cmpOr(p.Path, "/"))
+	case "tcp":
+		return fmt.Sprintf("port %d to open", p.Port)
+	}
+	return "the services"
+}
+
+// service is one line of `docker compose ps --format json`.
+type service struct {
+	Service, State, Health string
+	ExitCode               int
+}
+
+// services looks whether every service runs.
+func (d *deploying) services(ctx context.Context) error {
+	var out strings.Builder
+	exit, err := d.host.client.Exec(ctx, d.app.Node, d.app.VMID, compose(d.app)+"ps --all --format json 2>/dev/null", &out)
+	if err != nil {
+		return err
+	}
+	if exit != 0 {
+		return scriptError("looking at the services", exit, strings.Split(strings.TrimSpace(out.String()), "\n"))
+	}
+	var bad []string
+	n := 0
+	for line := range strings.Lines(out.String()) {
+		var s service
+		if json.Unmarshal([]byte(strings.TrimSpace(line)), &s) != nil || s.Service == "" {
+			continue
+		}
+		n++
+		if s.State != "running" && (s.State != "exited" || s.ExitCode != 0) || s.Health == "unhealthy" {
+			bad = append(bad, SafeText(fmt.Sprintf("%s is %s %s (exit code %d)", s.Service, s.State, s.Health, s.ExitCode), 120))
+		}
+	}
+	if n == 0 {
+		bad = append(bad, "docker lists no service")
+	}
+	if len(bad) > 0 {
+		slices.Sort(bad)
+		return &Error{Kind: ErrFailed, Text: strings.Join(bad, ", "), Hint: "the app's log says why"}
+	}
+	d.Logf(jobs.Info, "%d services run", n)
+	return nil
+}
+
+// publish turns the forward on and tries it.
+func (d *deploying) publish(ctx context.Context) error {
+	if d.app.PublicPort == 0 {
+		d.Log(jobs.Info, "the app has no port to publish")
+		return nil
+	}
+	d.c.steer()
+	if err := d.c.forwarder.Ready(ctx, d.app.PublicPort); err != nil {
+		return &Error{Kind: ErrConflict, Field: "port", Text: fmt.Sprintf("port %d cannot be published: %s", d.app.PublicPort, err), Hint: "free the port on this machine, then deploy again", Err: err}
+	}
+	target := net.JoinHostPort(d.app.Address, strconv.Itoa(d.app.InternalPort))
+	dialer := net.Dialer{Timeout: 5 * time.Second}
+	conn, err := dialer.DialContext(ctx, "tcp", target)
+	if err != nil {
+		d.Logf(jobs.Warning, "port %d is published, but %s cannot be reached from this machine: %v", d.app.PublicPort, target, err)
+		return nil
+	}
+	_ = conn.Close()
+	d.Logf(jobs.Info, "port %d leads to %s", d.app.PublicPort, target)
+	return nil
+}
+
+// AppLogs streams what the app itself prints (docker compose logs), safe to
+// show, line by line, until the tail ends or, with follow, ctx ends.
+func (c *Core) AppLogs(ctx context.Context, a Actor, name string, tail int, follow bool, line func(string)) error {
+	rec, err := c.appNamed(a, name)
+	if err != nil {
+		return err
+	}
+	if rec.VMID == 0 {
+		return &Error{Kind: ErrConflict, Text: rec.Hostname + " has no container", Hint: "`logs " + rec.Hostname + " --deployment` shows what happened"}
+	}
+	l, err := c.liveHost(rec.Host)
+	if err != nil {
+		return err
+	}
+	if tail <= 0 || tail > 10000 {
+		tail = 200
+	}
+	script := compose(rec) + "logs --no-color --tail " + strconv.Itoa(tail)
+	if follow {
+		script += " --follow"
+	}
+	out := &lines{each: line}
+	exit, err := l.client.Exec(ctx, c.nodeOf(l, rec), rec.VMID, script, out)
+	out.flush()
+	switch {
+	case ctx.Err() != nil:
+		return nil // the reader has gone
+	case errors.Is(err, pve.ErrNotRunning):
+		return &Error{Kind: ErrConflict, Text: rec.Hostname + " is not running", Hint: "its log can be read once it runs", Err: err}
+	case err != nil:
+		return hostError(rec.Host, err)
+	case exit != 0:
+		return &Error{Kind: ErrFailed, Text: fmt.Sprintf("docker compose logs of %s ended with exit code %d", rec.Hostname, exit), Hint: "`logs " + rec.Hostname + " --deployment` shows how far the app was set up"}
+	}
+	return nil
+}

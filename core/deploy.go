@@ -1,0 +1,354 @@
+package core
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"proximity/core/catalog"
+	"proximity/core/forward"
+	"proximity/core/pve"
+	"proximity/jobs"
+	"proximity/keys"
+	"proximity/store"
+)
+
+// Public ports are handed out from here, lowest first.
+const (
+	firstPort = 8100
+	lastPort  = 8999
+)
+
+// statusLag is how far Proxmox's lists may lag behind what just happened
+// (pvestatd writes them about every 10 s).
+const statusLag = 15 * time.Second
+
+var hostnameRule = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{1,61}[a-z0-9])?$`)
+
+func goodHostname(s string) bool { return len(s) >= 3 && len(s) <= 63 && hostnameRule.MatchString(s) }
+
+// plan is what a request comes to: the record to be written, and what is wrong.
+type plan struct {
+	app      app
+	manifest *catalog.Manifest
+	values   catalog.Values
+	fits     []NodeFit
+	problems []*Error
+}
+
+func (p *plan) problem(e *Error) { p.problems = append(p.problems, e) }
+
+// CheckDeploy tells what would come of the request, from memory: it waits for
+// nothing and reserves nothing.
+func (c *Core) CheckDeploy(a Actor, r DeployRequest) DeployCheck {
+	c.mu.RLock()
+	records := slices.Collect(maps.Values(c.appCache))
+	c.mu.RUnlock()
+	p := c.plan(a, r, records)
+	d := DeployCheck{Fits: p.fits, Host: p.app.Host, Node: p.app.Node, Cores: p.app.Cores, MemoryMB: p.app.MemoryMB, DiskGB: p.app.DiskGB, SwapMB: p.app.SwapMB,
+		OS: p.app.OS, Storage: p.app.Storage, Bridge: c.Settings().Bridge, Network: "dhcp", Port: p.app.PublicPort, Internal: p.app.InternalPort, Command: r.Command(p.manifest)}
+	for _, e := range p.problems {
+		d.Problems = append(d.Problems, FieldProblem{Field: e.Field, Text: e.Text, Hint: e.Hint})
+	}
+	if p.manifest != nil {
+		for _, f := range p.manifest.Fields {
+			if f.Generate != nil && r.Values[f.Key] == "" {
+				d.Secrets++
+			}
+		}
+	}
+	return d
+}
+
+// Command is the request as a command line; secrets are left out.
+func (r DeployRequest) Command(m *catalog.Manifest) string {
+	s := "deploy " + r.CatalogID + " --hostname " + cmp.Or(r.Hostname, "NAME")
+	add := func(flag, v string) {
+		if v != "" && v != "0" {
+			s += " --" + flag + " " + v
+		}
+	}
+	add("host", r.Host)
+	add("node", r.Node)
+	add("cores", fmt.Sprint(r.Cores))
+	add("memory", fmt.Sprint(r.MemoryMB))
+	add("disk", fmt.Sprint(r.DiskGB))
+	add("port", fmt.Sprint(r.Port))
+	for _, k := range slices.Sorted(maps.Keys(r.Values)) {
+		if r.Values[k] != "" && (m == nil || !m.Secret(k)) {
+			s += " --set " + pve.Quote(k+"="+r.Values[k])
+		}
+	}
+	return s
+}
+
+// plan works a request out against the records given.
+func (c *Core) plan(a Actor, r DeployRequest, records []app) *plan {
+	p := &plan{}
+	if err := a.May(VerbDeploy, ""); err != nil {
+		p.problem(err.(*Error))
+		return p
+	}
+	m, err := c.manifest(r.CatalogID)
+	if err != nil {
+		p.problem(err.(*Error))
+		return p
+	}
+	p.manifest = m
+	set := c.Settings()
+	p.app = app{CatalogID: m.ID, Hostname: r.Hostname, Owner: a.User, OS: m.OS(), InternalPort: m.InternalPort(),
+		Cores: cmp.Or(r.Cores, max(set.Cores, m.MinCPU)), MemoryMB: cmp.Or(r.MemoryMB, max(set.MemoryMB, m.MinMemory)),
+		DiskGB: cmp.Or(r.DiskGB, max(set.DiskGB, m.Requirements.MinDisk)), SwapMB: max(set.SwapMB, m.Requirements.Swap)}
+	p.checkHostname(records)
+	p.checkSize(m)
+	p.checkValues(r.Values)
+	c.placeInto(p, r, records)
+	c.portInto(p, r.Port, records)
+	return p
+}
+
+func (p *plan) checkHostname(records []app) {
+	name := p.app.Hostname
+	if name == "" {
+		p.problem(invalid("hostname", "3-63 of a-z 0-9 -, not at the ends", "a hostname is missing"))
+		return
+	}
+	if !goodHostname(name) {
+		p.problem(invalid("hostname", "3-63 of a-z 0-9 -, not at the ends", "%q is not a hostname", SafeText(name, 70)))
+		return
+	}
+	for _, o := range records {
+		if o.Hostname == name {
+			p.problem(&Error{Kind: ErrConflict, Field: "hostname", Text: fmt.Sprintf("%q is taken", name), Hint: "try " + freeName(name, records)})
+			return
+		}
+	}
+}
+
+// freeName is the next name like it that nobody has.
+func freeName(name string, records []app) string {
+	taken := map[string]bool{}
+	for _, o := range records {
+		taken[o.Hostname] = true
+	}
+	if len(name) > 58 {
+		name = name[:58]
+	}
+	for i := 2; ; i++ {
+		if n := fmt.Sprintf("%s-%d", name, i); !taken[n] {
+			return n
+		}
+	}
+}
+
+func (p *plan) checkSize(m *catalog.Manifest) {
+	check := func(field string, v, lo, hi int, unit string) {
+		switch {
+		case v < lo:
+			p.problem(invalid(field, fmt.Sprintf("give at least %d", lo), "%s needs at least %d %s, not %d", m.Name, lo, unit, v))
+		case v > hi:
+			p.problem(invalid(field, fmt.Sprintf("give at most %d", hi), "%d %s is more than any app may have", v, unit))
+		}
+	}
+	check("cores", p.app.Cores, max(m.MinCPU, 1), 128, "cores")
+	check("memory_mb", p.app.MemoryMB, max(m.MinMemory, 128), 524288, "MB of memory")
+	check("disk_gb", p.app.DiskGB, max(m.Requirements.MinDisk, 1), 10240, "GB of disk")
+}
+
+func (p *plan) checkValues(given map[string]string) {
+	values := catalog.Values{}
+	for k, v := range given {
+		if v != "" {
+			values[k] = v
+		}
+	}
+	resolved, err := p.manifest.Resolve(values)
+	p.values = resolved
+	var bad catalog.FieldErrors
+	if errors.As(err, &bad) {
+		for _, e := range bad {
+			p.problem(invalid("values."+SafeText(e.Field, 40), "", "%s", SafeText(e.Reason, 200)))
+		}
+	} else if err != nil {
+		p.problem(invalid("values", "", "%s", SafeText(err.Error(), 200)))
+	}
+}
+
+// portInto picks the public port: the one asked for, or the lowest free one.
+func (c *Core) portInto(p *plan, want int, records []app) {
+	if p.app.InternalPort == 0 {
+		if want != 0 {
+			p.problem(invalid("port", "leave it out", "%s has no port to publish", p.manifest.Name))
+		}
+		return
+	}
+	taken := map[int]string{}
+	for _, o := range records {
+		taken[o.PublicPort] = o.Hostname
+	}
+	if want != 0 {
+		switch by, is := taken[want]; {
+		case want < firstPort || want > lastPort:
+			p.problem(invalid("port", fmt.Sprintf("%d-%d", firstPort, lastPort), "port %d is not one that apps are published on", want))
+		case is:
+			p.problem(&Error{Kind: ErrConflict, Field: "port", Text: fmt.Sprintf("port %d belongs to %s", want, by), Hint: "leave it out for the lowest free one"})
+		case forward.PortFree(c.cfg.ListenHost, want) != nil:
+			p.problem(&Error{Kind: ErrConflict, Field: "port", Text: fmt.Sprintf("port %d is used by another program of this machine", want), Hint: "leave it out for the lowest free one"})
+		}
+		p.app.PublicPort = want
+		return
+	}
+	for port := firstPort; port <= lastPort; port++ {
+		if _, is := taken[port]; !is && forward.PortFree(c.cfg.ListenHost, port) == nil {
+			p.app.PublicPort = port
+			return
+		}
+	}
+	p.problem(&Error{Kind: ErrUnavailable, Field: "port", Text: fmt.Sprintf("all ports %d-%d are taken", firstPort, lastPort), Hint: "delete an app that is no longer needed"})
+}
+
+// DeployApp writes the app, its port and the job together: all or nothing.
+func (c *Core) DeployApp(ctx context.Context, a Actor, r DeployRequest) (AppView, JobView, error) {
+	if err := ctx.Err(); err != nil {
+		return AppView{}, JobView{}, err
+	}
+	var rec app
+	var job jobs.Job
+	err := c.store.Update(func(tx *store.Tx) error {
+		var err error
+		rec, job, err = c.deployTx(tx, a, r)
+		return err
+	})
+	if err != nil {
+		c.audit(a, "app.deploy", r.Hostname, err, r.CatalogID)
+		return AppView{}, JobView{}, err
+	}
+	return c.viewApp(rec), jobView(job), nil
+}
+
+func (c *Core) deployTx(tx *store.Tx, a Actor, r DeployRequest) (app, jobs.Job, error) {
+	records, err := c.allApps(tx)
+	if err != nil {
+		return app{}, jobs.Job{}, err
+	}
+	p := c.plan(a, r, records)
+	if len(p.problems) > 0 {
+		return app{}, jobs.Job{}, p.problems[0]
+	}
+	rec := p.app
+	rec.ID, rec.MAC = newAppID(rec.CatalogID), newMAC()
+	rec.CreatedAt = c.now()
+	rec.setStatus(StatusDeploying, rec.CreatedAt)
+	if err := p.manifest.Generate(p.values); err != nil {
+		return app{}, jobs.Job{}, fmt.Errorf("generate secrets: %w", err)
+	}
+	if err := c.sealValues(&rec, p.manifest, p.values); err != nil {
+		return app{}, jobs.Job{}, err
+	}
+	if rec.RootPassword, err = c.ring.Seal("app-root/"+rec.ID, []byte(keys.RandomPassword(24))); err != nil {
+		return app{}, jobs.Job{}, err
+	}
+	if err := c.putApp(tx, rec); err != nil {
+		return app{}, jobs.Job{}, taken(err)
+	}
+	job, err := c.engine.Enqueue(tx, jobs.Spec{Kind: "deploy", Subject: rec.ID, SubjectTitle: rec.Hostname, Owner: a.User, OwnerVia: string(a.Via),
+		Title: "deploy " + rec.Hostname, Data: deployment{App: rec.ID, AnyNode: r.Node == "", AnyHost: r.Host == ""}})
+	if err != nil {
+		return app{}, jobs.Job{}, busy(err)
+	}
+	return rec, job, c.auditTx(tx, a, "app.deploy", rec.Hostname, nil, fmt.Sprintf("job %d %s on %s", job.ID, rec.CatalogID, rec.Node))
+}
+
+func (c *Core) allApps(tx *store.Tx) ([]app, error) {
+	var all []app
+	for a, err := range c.apps.All(tx) {
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, a)
+	}
+	return all, nil
+}
+
+// sealValues splits the values into the open and the sealed ones.
+func (c *Core) sealValues(rec *app, m *catalog.Manifest, v catalog.Values) error {
+	secret := map[string]string{}
+	rec.Values = map[string]string{}
+	for k, x := range v {
+		if m.Secret(k) {
+			secret[k] = x
+		} else {
+			rec.Values[k] = x
+		}
+	}
+	plain, err := json.Marshal(secret)
+	if err != nil {
+		return err
+	}
+	rec.Sealed, err = c.ring.Seal("app-values/"+rec.ID, plain)
+	return err
+}
+
+// secretsOf opens the sealed values of an app.
+func (c *Core) secretsOf(rec app) (map[string]string, error) {
+	secret := map[string]string{}
+	if rec.Sealed == "" {
+		return secret, nil
+	}
+	plain, err := c.ring.Unseal("app-values/"+rec.ID, rec.Sealed)
+	if err != nil {
+		return nil, fmt.Errorf("open the sealed values of %s: %w", rec.Hostname, err)
+	}
+	return secret, json.Unmarshal(plain, &secret)
+}
+
+// AppSecrets are the secret field values of an app, for its owner and admins;
+// each reading leaves an audit record.
+func (c *Core) AppSecrets(_ context.Context, a Actor, name string) (map[string]string, error) {
+	rec, err := c.appNamed(a, name)
+	if err == nil {
+		err = a.May(VerbChangeApp, rec.Owner)
+	}
+	var secret map[string]string
+	if err == nil {
+		secret, err = c.secretsOf(rec)
+	}
+	c.audit(a, "app.secrets", name, err, "")
+	return secret, err
+}
+
+// builtins are what every app is told about itself.
+func (c *Core) builtins(a app, m *catalog.Manifest) catalog.Builtins {
+	b := catalog.Builtins{Host: c.cfg.PublicHost, Address: a.Address, TZ: "UTC", Instance: a.ID}
+	if a.PublicPort != 0 {
+		b.URL = strings.TrimSuffix(c.publicURL(a.PublicPort, m.Access.Scheme, "/"), "/")
+	}
+	return b
+}
+
+// taken says which unique thing another app has.
+func taken(err error) error {
+	var t *store.TakenError
+	if !errors.As(err, &t) {
+		return err
+	}
+	return &Error{Kind: ErrConflict, Field: t.Index, Text: fmt.Sprintf("%s %s is taken", t.Index, t.Value), Hint: "try again: somebody was faster", Err: err}
+}
+
+// busy says what is already going on with an app, who started it and when.
+func busy(err error) error {
+	var b *jobs.BusyError
+	if !errors.As(err, &b) {
+		return err
+	}
+	j := b.Job
+	return &Error{Kind: ErrConflict, Text: fmt.Sprintf("%s is busy: job %d (%s) by %s since %s", j.SubjectTitle, j.ID, j.Kind, j.Owner, j.Created.Format(time.TimeOnly)),
+		Hint: fmt.Sprintf("`job %d -f` follows it", j.ID), Err: err}
+}

@@ -1,0 +1,140 @@
+package core
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// hub turns changes into new worlds and tells watchers, at most once every
+// worldEvery however much happens.
+type hub struct {
+	dirty        chan struct{} // size one: something changed
+	hostsChanged chan struct{} // size one: a host came or went
+	jobs         atomic.Bool   // the list of jobs must be read again
+	world        atomic.Pointer[World]
+	filtered     sync.Map // user + role → *filteredWorld
+
+	mu       sync.Mutex
+	watchers map[chan struct{}]bool
+}
+
+const worldEvery = 100 * time.Millisecond
+
+func (h *hub) init() {
+	h.dirty = make(chan struct{}, 1)
+	h.hostsChanged = make(chan struct{}, 1)
+	h.watchers = map[chan struct{}]bool{}
+	h.jobs.Store(true)
+}
+
+// fill puts a token into a mailbox of size one; the newest wins.
+func fill(ch chan struct{}) {
+	select {
+	case ch <- struct{}{}:
+	default:
+	}
+}
+
+// changed asks for a new world soon. It never blocks.
+func (c *Core) changed() { fill(c.hub.dirty) }
+
+// runHub rebuilds the world after changes.
+func (c *Core) runHub(ctx context.Context) error {
+	pause := time.NewTimer(0)
+	defer pause.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-c.hub.dirty:
+		}
+		c.rebuild()
+		c.steer()
+		c.hub.mu.Lock()
+		for ch := range c.hub.watchers {
+			fill(ch)
+		}
+		c.hub.mu.Unlock()
+		pause.Reset(worldEvery)
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-pause.C:
+		}
+	}
+}
+
+// Watch returns a mailbox of size one that is filled after changes of the
+// world or of any job's log, until ctx ends. While it is open, hosts are polled
+// often.
+func (c *Core) Watch(ctx context.Context) <-chan struct{} {
+	ch := make(chan struct{}, 1)
+	c.hub.mu.Lock()
+	c.hub.watchers[ch] = true
+	c.hub.mu.Unlock()
+	var releases []func()
+	for _, l := range c.liveHosts() {
+		releases = append(releases, l.poller.Watch())
+	}
+	context.AfterFunc(ctx, func() {
+		for _, r := range releases {
+			r()
+		}
+		c.hub.mu.Lock()
+		delete(c.hub.watchers, ch)
+		c.hub.mu.Unlock()
+	})
+	return ch
+}
+
+// filteredWorld is the world as one user sees it, kept while the whole one
+// lasts.
+type filteredWorld struct{ whole, seen *World }
+
+// World is what the actor may see now; from memory, shared, never changed.
+func (c *Core) World(a Actor) *World {
+	w := c.hub.world.Load()
+	if a.May(VerbReadApp, "") == nil { // sees every app
+		return w
+	}
+	id := string(a.Role) + "/" + a.User
+	if f, ok := c.hub.filtered.Load(id); ok && f.(*filteredWorld).whole == w {
+		return f.(*filteredWorld).seen
+	}
+	seen := w.seenBy(a)
+	c.hub.filtered.Store(id, &filteredWorld{whole: w, seen: seen})
+	return seen
+}
+
+// seenBy leaves out what the actor may not see.
+func (w *World) seenBy(a Actor) *World {
+	s := &World{At: w.At, Totals: w.Totals}
+	hosts := a.May(VerbReadHosts, "") == nil
+	if hosts {
+		s.Hosts, s.Nodes = w.Hosts, w.Nodes
+	}
+	apps := map[string]bool{}
+	for _, app := range w.Apps {
+		if a.sees(app.Owner) {
+			s.Apps = append(s.Apps, app)
+			apps["app/"+app.ID] = true
+		}
+	}
+	jobs := map[string]bool{}
+	for _, j := range w.Jobs {
+		if a.sees(j.Owner) || j.AppID != "" && apps["app/"+j.AppID] {
+			s.Jobs = append(s.Jobs, j)
+			jobs[jobObject(j.ID)] = true
+		}
+	}
+	for _, al := range w.Alerts {
+		if apps[al.Object] || jobs[al.Object] || hosts && (hasPrefix(al.Object, "host/") || hasPrefix(al.Object, "node/")) {
+			s.Alerts = append(s.Alerts, al)
+		}
+	}
+	return s
+}
+
+func hasPrefix(s, p string) bool { return len(s) >= len(p) && s[:len(p)] == p }

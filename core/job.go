@@ -1,0 +1,226 @@
+package core
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"proximity/core/pve"
+	"proximity/jobs"
+	"proximity/store"
+)
+
+// jobView shows a job; all its texts are safe to print.
+func jobView(j jobs.Job) JobView {
+	v := JobView{ID: j.ID, Kind: j.Kind, Title: SafeText(j.Title, 120), AppID: j.Subject, Target: SafeText(j.SubjectTitle, 64), Owner: j.Owner,
+		State: string(j.State), Ended: j.State.Ended(), Progress: j.Progress, Note: SafeText(j.Note, 120), Waiting: SafeText(j.WaitingFor, 200),
+		RetryAt: j.RetryAt, Attempt: j.Attempt, Step: min(j.Step+1, len(j.Steps)), CancelBy: j.CancelBy,
+		CreatedAt: j.Created, StartedAt: j.Started, EndedAt: j.Ended}
+	if f := j.Failure; f != nil {
+		v.Error, v.Hint, v.Left = SafeText(f.Text, 400), SafeText(f.Hint, 300), SafeText(f.Left, 300)
+	}
+	for _, s := range j.Steps {
+		v.Steps = append(v.Steps, StepView{Name: s.Name, Title: s.Title, State: string(s.State), Progress: s.Progress, Note: SafeText(s.Note, 120), StartedAt: s.Started, EndedAt: s.Ended})
+	}
+	return v
+}
+
+func (j *JobView) ref() *JobRef {
+	r := &JobRef{ID: j.ID, Kind: j.Kind, State: j.State, Step: j.Step, Steps: len(j.Steps), Progress: j.Progress, Waiting: j.Waiting}
+	if j.Step > 0 && j.Step <= len(j.Steps) {
+		r.Title = j.Steps[j.Step-1].Title
+	}
+	return r
+}
+
+// JobFilter narrows Jobs.
+type JobFilter struct {
+	App    string // hostname or id
+	Live   bool   // only unfinished
+	Limit  int    // default 50
+	Before uint64 // only jobs with a smaller number
+}
+
+// Jobs lists the visible jobs, newest first.
+func (c *Core) Jobs(_ context.Context, a Actor, f JobFilter) ([]JobView, error) {
+	q := jobs.Filter{Limit: f.Limit, Before: f.Before}
+	if q.Limit <= 0 {
+		q.Limit = 50
+	}
+	if f.Live {
+		q.States = []jobs.State{jobs.Queued, jobs.Running, jobs.Waiting, jobs.Undoing}
+	}
+	if f.App != "" {
+		rec, err := c.appNamed(a, f.App)
+		if err != nil {
+			return nil, err
+		}
+		q.Subject = rec.ID
+	}
+	if f.App == "" && a.May(VerbReadApp, "") != nil {
+		q.Owner = a.User
+	}
+	list, err := c.engine.List(q)
+	if err != nil {
+		return nil, err
+	}
+	views := make([]JobView, 0, len(list))
+	for _, j := range list {
+		views = append(views, jobView(j))
+	}
+	return views, nil
+}
+
+// Job is one visible job.
+func (c *Core) Job(_ context.Context, a Actor, id uint64) (JobView, error) {
+	j, err := c.jobSeen(a, id)
+	if err != nil {
+		return JobView{}, err
+	}
+	return jobView(j), nil
+}
+
+func (c *Core) jobSeen(a Actor, id uint64) (jobs.Job, error) {
+	j, err := c.engine.Get(id)
+	if errors.Is(err, store.ErrNotFound) || errors.Is(err, jobs.ErrNotFound) || err == nil && !a.sees(c.jobOwner(j)) {
+		return jobs.Job{}, notFound("`jobs` lists them", "there is no job %d", id)
+	}
+	return j, err
+}
+
+// jobOwner is who a job belongs to: the owner of its app, else who asked.
+func (c *Core) jobOwner(j jobs.Job) string {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	if rec, ok := c.appCache[j.Subject]; ok {
+		return rec.Owner
+	}
+	return j.Owner
+}
+
+// JobLog gives the log lines with Seq > after, at most limit (0 = all).
+func (c *Core) JobLog(_ context.Context, a Actor, id, after uint64, limit int) ([]LogLine, error) {
+	if _, err := c.jobSeen(a, id); err != nil {
+		return nil, err
+	}
+	lines, err := c.engine.Log(id, after, limit)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]LogLine, 0, len(lines))
+	for _, l := range lines {
+		out = append(out, LogLine{Job: l.Job, Seq: l.Seq, Time: l.Time, Level: string(l.Level), Step: l.Step, Text: SafeText(l.Text, 0)})
+	}
+	return out, nil
+}
+
+// FollowJob calls line for every log line, old ones first, until the job has
+// ended or ctx ends; it returns the job as it was last seen.
+func (c *Core) FollowJob(ctx context.Context, a Actor, id uint64, line func(LogLine)) (JobView, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	changes := c.Watch(ctx)
+	var after uint64
+	for {
+		v, err := c.Job(ctx, a, id) // before the log: what a finished job logged is then complete
+		if err != nil {
+			return JobView{}, err
+		}
+		lines, err := c.JobLog(ctx, a, id, after, 0)
+		if err != nil {
+			return v, err
+		}
+		for _, l := range lines {
+			after = l.Seq
+			line(l)
+		}
+		if v.Ended {
+			return v, nil
+		}
+		select {
+		case <-ctx.Done():
+			return v, context.Cause(ctx)
+		case <-changes:
+		}
+	}
+}
+
+// DeploymentLog is what happened to an app: the lines of its jobs, oldest
+// first, the latest limit of them (0 = 500).
+func (c *Core) DeploymentLog(ctx context.Context, a Actor, name string, limit int) ([]LogLine, error) {
+	list, err := c.Jobs(ctx, a, JobFilter{App: name, Limit: 100})
+	if err != nil {
+		return nil, err
+	}
+	if limit <= 0 {
+		limit = 500
+	}
+	var all []LogLine
+	for _, j := range slices.Backward(list) {
+		lines, err := c.JobLog(ctx, a, j.ID, 0, 0)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, lines...)
+	}
+	return all[max(len(all)-limit, 0):], nil
+}
+
+// CancelJob asks a job to stop; what it made is undone.
+func (c *Core) CancelJob(_ context.Context, a Actor, id uint64) (JobView, error) {
+	j, err := c.jobSeen(a, id)
+	if err != nil {
+		return JobView{}, err
+	}
+	if err = a.May(VerbChangeApp, c.jobOwner(j)); err == nil {
+		err = c.engine.Cancel(id, a.User)
+		if errors.Is(err, jobs.ErrEnded) {
+			err = &Error{Kind: ErrConflict, Text: fmt.Sprintf("job %d has already ended", id), Hint: "`job " + fmt.Sprint(id) + "` shows how", Err: err}
+		}
+	}
+	c.audit(a, "job.cancel", fmt.Sprint(id), err, j.Title)
+	if err != nil {
+		return JobView{}, err
+	}
+	return c.Job(context.Background(), a, id)
+}
+
+// classify tells the engine what a failed step may hope for.
+func classify(err error) jobs.Verdict {
+	var e *Error
+	hint := ""
+	if errors.As(err, &e) {
+		hint = e.Hint
+	}
+	is := func(kinds ...error) bool {
+		return slices.ContainsFunc(kinds, func(k error) bool { return errors.Is(err, k) })
+	}
+	switch {
+	case is(pve.ErrCertificate):
+		return jobs.Verdict{Kind: jobs.Fatal, Hint: "the host shows another certificate than the pinned one: find out why before you trust it"}
+	case is(pve.ErrHostKey):
+		return jobs.Verdict{Kind: jobs.Fatal, Hint: "a node shows another SSH host key than the pinned one: find out why before you trust it"}
+	case is(pve.ErrUnreachable, ErrUnreachable):
+		return jobs.Verdict{Kind: jobs.Wait, Reason: "waiting for the host to answer: " + err.Error(), Hint: hint}
+	case is(pve.ErrTimeout, pve.ErrLocked, pve.ErrNoQuorum, pve.ErrBusy, errPassing, context.DeadlineExceeded):
+		return jobs.Verdict{Kind: jobs.Retry, Reason: err.Error(), Hint: hint}
+	case is(pve.ErrPermission, pve.ErrAuth):
+		return jobs.Verdict{Kind: jobs.Fatal, Hint: cmpOr(hint, "`hosts test` shows what the account lacks")}
+	case is(pve.ErrNoSpace):
+		return jobs.Verdict{Kind: jobs.Fatal, Hint: cmpOr(hint, "free some space on the storage, or choose another node")}
+	case is(pve.ErrNoSSH):
+		return jobs.Verdict{Kind: jobs.Fatal, Hint: cmpOr(hint, "give the host SSH credentials: an API token alone cannot run commands in containers")}
+	}
+	return jobs.Verdict{Kind: jobs.Fatal, Hint: hint}
+}
+
+func cmpOr(a, b string) string {
+	if a != "" {
+		return a
+	}
+	return b
+}
+
+// errPassing marks a failure that may pass by itself: it is tried again.
+var errPassing = errors.New("may pass")

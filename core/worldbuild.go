@@ -1,0 +1,381 @@
+package core
+
+import (
+	"cmp"
+	"fmt"
+	"net"
+	"slices"
+	"strconv"
+	"strings"
+
+	"proximity/core/forward"
+	"proximity/core/pve"
+	"proximity/jobs"
+)
+
+// recentJobs is how many ended jobs a world holds.
+const recentJobs = 50
+
+// rebuild makes the world anew from what is in memory. Only runHub and open
+// call it.
+func (c *Core) rebuild() {
+	w := &World{At: c.now()}
+	w.Jobs = c.worldJobs()
+	live := map[string]*JobRef{}
+	for i := range w.Jobs {
+		if j := &w.Jobs[i]; !j.Ended && j.AppID != "" {
+			live[j.AppID] = j.ref()
+		}
+	}
+	records := c.cachedApps()
+	hosts := c.liveHosts()
+	snaps := map[string]*pve.Snapshot{}
+	for _, l := range hosts {
+		snaps[l.rec.Name] = l.poller.Snapshot()
+	}
+	for _, a := range records {
+		v := c.appView(a, snaps[a.Host])
+		v.Job = live[a.ID]
+		w.Apps = append(w.Apps, v)
+	}
+	promised := c.promisedMB(records)
+	for _, l := range hosts {
+		s := snaps[l.rec.Name]
+		h := hostView(l.rec, s)
+		for _, a := range records {
+			if a.Host == l.rec.Name {
+				h.Apps++
+			}
+		}
+		w.Hosts = append(w.Hosts, h)
+		w.Nodes = append(w.Nodes, c.nodeViews(l, s, records, promised)...)
+	}
+	w.total(snaps)
+	w.alert()
+	c.hub.world.Store(w)
+}
+
+// worldJobs lists unfinished jobs, then the latest ended ones.
+func (c *Core) worldJobs() []JobView {
+	old := c.hub.world.Load()
+	if !c.hub.jobs.Swap(false) && old != nil {
+		return old.Jobs
+	}
+	var views []JobView
+	for _, j := range c.engine.Live() {
+		views = append(views, jobView(j))
+	}
+	slices.SortFunc(views, func(a, b JobView) int { return cmp.Compare(b.ID, a.ID) })
+	ended, err := c.engine.List(jobs.Filter{States: []jobs.State{jobs.Succeeded, jobs.Failed, jobs.Cancelled}, Limit: recentJobs})
+	if err != nil {
+		c.log.Error("list the jobs", "error", err)
+	}
+	for _, j := range ended {
+		views = append(views, jobView(j))
+	}
+	return views
+}
+
+// viewApp is a record with what its host says now.
+func (c *Core) viewApp(a app) AppView {
+	var s *pve.Snapshot
+	if l, err := c.liveHost(a.Host); err == nil {
+		s = l.poller.Snapshot()
+	}
+	v := c.appView(a, s)
+	for _, j := range c.engine.Live() {
+		if j.Subject == a.ID {
+			jv := jobView(j)
+			v.Job = jv.ref()
+		}
+	}
+	return v
+}
+
+func (c *Core) appView(a app, s *pve.Snapshot) AppView {
+	v := AppView{
+		ID: a.ID, CatalogID: a.CatalogID, Name: a.CatalogID, Hostname: a.Hostname, Status: a.Status, Error: a.Error, Hint: a.Hint, Owner: a.Owner,
+		Host: a.Host, Node: a.Node, VMID: a.VMID, Address: a.Address, PublicPort: a.PublicPort, InternalPort: a.InternalPort,
+		Cores: a.Cores, MemoryMB: a.MemoryMB, DiskGB: a.DiskGB, SwapMB: a.SwapMB, OS: a.OS, Storage: a.Storage,
+		CreatedAt: a.CreatedAt, UpdatedAt: a.UpdatedAt, ChangedAt: a.ChangedAt,
+	}
+	if m, ok := c.catalogue.Load().Get(a.CatalogID); ok {
+		v.Name, v.Version = m.Name, m.Version
+		if a.PublicPort != 0 && m.Access.Kind == "web" {
+			v.URL = c.publicURL(a.PublicPort, m.Access.Scheme, m.Access.Path)
+		}
+		if a.Status == StatusRunning || a.Status == StatusStopped {
+			v.Notes = SafeText(m.AfterInstall(a.Values, c.builtins(a, m)), 400)
+		}
+	}
+	if s == nil || a.VMID == 0 {
+		return v
+	}
+	v.AsOf, v.Stale = s.At, s.Err != nil
+	g, ok := s.Guest(a.VMID)
+	if !ok || g.Status == "unknown" {
+		return v
+	}
+	v.Node = SafeText(g.Node, 64)
+	if n, ok := s.Node(g.Node); ok && !n.Online {
+		v.Stale = true
+	}
+	if g.Status == "running" {
+		v.Metrics = &Metrics{CPU: g.CPU, Cores: g.MaxCPU, Mem: g.Mem, MaxMem: g.MaxMem, Disk: g.Disk, MaxDisk: g.MaxDisk, Uptime: g.Uptime}
+		if l, err := c.liveHost(a.Host); err == nil {
+			if hist := l.poller.History("lxc/" + strconv.Itoa(a.VMID)); len(hist) > 0 {
+				last := hist[len(hist)-1]
+				v.Metrics.NetIn, v.Metrics.NetOut = last.NetIn, last.NetOut
+			}
+		}
+	}
+	settled := s.At.Sub(a.ChangedAt) > statusLag
+	switch {
+	case !settled || v.Stale:
+	case a.Status == StatusRunning && g.Status == "stopped":
+		v.Drift = "stopped outside Proximity"
+	case a.Status == StatusStopped && g.Status == "running":
+		v.Drift = "started outside Proximity"
+	}
+	return v
+}
+
+func hostView(h host, s *pve.Snapshot) HostView {
+	v := HostView{Name: h.Name, URL: h.URL, Auth: "password", User: h.User, Default: h.Default, Fingerprint: h.Fingerprint,
+		Cluster: SafeText(h.Cluster, 64), State: "asking", LastSeen: s.At}
+	if h.Token {
+		v.Auth = "token"
+	}
+	if h.SSHSecret != "" {
+		v.SSHUser, v.SSHPort = h.SSHUser, h.SSHPort
+	}
+	if s.Err != nil {
+		v.State, v.Error, v.Since, v.NextTry, v.Tries = "unreachable", SafeText(s.Err.Error(), 200), s.Since, s.NextTry, s.Tries
+	} else if !s.At.IsZero() && s.Tries == 0 {
+		v.State = "online"
+	}
+	for _, n := range s.Nodes {
+		v.Nodes++
+		if n.Online && s.Err == nil {
+			v.NodesOnline++
+		}
+	}
+	return v
+}
+
+func (c *Core) nodeViews(l *liveHost, s *pve.Snapshot, records []app, promised map[string]int) []NodeView {
+	var views []NodeView
+	for _, n := range s.Nodes {
+		v := NodeView{Host: l.rec.Name, Name: SafeText(n.Name, 64), AsOf: s.At, Stale: s.Err != nil, State: "online"}
+		switch {
+		case s.Err != nil:
+			v.State = "unreachable"
+		case !n.Online:
+			v.State = "offline"
+		}
+		if n.Online && n.MaxMem > 0 {
+			v.Metrics = &Metrics{CPU: n.CPU, Cores: n.MaxCPU, Mem: n.Mem, MaxMem: n.MaxMem, Disk: n.Disk, MaxDisk: n.MaxDisk, Uptime: n.Uptime}
+			if hist := l.poller.History("node/" + n.Name); len(hist) > 0 {
+				last := hist[len(hist)-1]
+				v.Metrics.NetIn, v.Metrics.NetOut = last.NetIn, last.NetOut
+			}
+			v.Promised = promised[l.rec.Name+"/"+n.Name]
+			v.FreeMB = max(int((n.MaxMem-n.Mem)>>20)-v.Promised, 0)
+		}
+		for _, a := range records {
+			if a.Host == l.rec.Name && a.Node == n.Name {
+				v.Apps++
+			}
+		}
+		for _, st := range s.Storages {
+			if st.Node == n.Name {
+				v.Storages = append(v.Storages, StorageView{Name: SafeText(st.Name, 64), Type: SafeText(st.PluginType, 20), Content: st.Content,
+					Used: st.Disk, Total: st.MaxDisk, Shared: st.Shared, Active: st.Status == "available"})
+			}
+		}
+		views = append(views, v)
+	}
+	byName := map[string]int{}
+	for i := range views {
+		byName[views[i].Name] = i
+	}
+	for _, g := range s.Guests {
+		if i, ok := byName[g.Node]; ok {
+			views[i].Guests++
+		}
+	}
+	slices.SortFunc(views, func(a, b NodeView) int { return strings.Compare(a.Name, b.Name) })
+	return views
+}
+
+// total sums up the nodes.
+func (w *World) total(snaps map[string]*pve.Snapshot) {
+	t := &w.Totals
+	for _, n := range w.Nodes {
+		t.Nodes++
+		if n.State == "online" {
+			t.NodesOnline++
+		}
+		if n.Metrics == nil {
+			continue
+		}
+		t.Known = true
+		t.Stale = t.Stale || n.Stale
+		t.CPU += n.Metrics.CPU * n.Metrics.Cores
+		t.Cores += n.Metrics.Cores
+		t.Mem += n.Metrics.Mem
+		t.MaxMem += n.Metrics.MaxMem
+		t.NetIn += n.Metrics.NetIn
+		t.NetOut += n.Metrics.NetOut
+	}
+	if t.Cores > 0 {
+		t.CPU /= t.Cores
+	}
+	for _, s := range snaps {
+		shared := map[string]bool{}
+		for _, st := range s.Storages {
+			if st.Shared && shared[st.Name] {
+				continue // one storage, seen by every node
+			}
+			shared[st.Name] = true
+			t.Disk += st.Disk
+			t.MaxDisk += st.MaxDisk
+		}
+	}
+}
+
+// alert lists what needs attention, worst first.
+func (w *World) alert() {
+	add := func(level, object, format string, args ...any) *Alert {
+		w.Alerts = append(w.Alerts, Alert{Level: level, Object: object, Text: fmt.Sprintf(format, args...)})
+		return &w.Alerts[len(w.Alerts)-1]
+	}
+	for _, h := range w.Hosts {
+		if h.State == "unreachable" {
+			add("error", "host/"+h.Name, "host %s unreachable: %s", h.Name, h.Error).Since = h.Since
+		}
+	}
+	for _, n := range w.Nodes {
+		if n.State == "offline" {
+			add("error", "node/"+n.Host+"/"+n.Name, "node %s is offline", n.Name)
+		}
+		for _, st := range n.Storages {
+			if st.Active && st.Total > 0 && float64(st.Used) > 0.95*float64(st.Total) {
+				add("warning", "node/"+n.Host+"/"+n.Name, "storage %s on %s is %d%% full", st.Name, n.Name, 100*st.Used/st.Total)
+			}
+		}
+	}
+	for _, a := range w.Apps {
+		if a.Status == StatusError {
+			add("error", "app/"+a.ID, "%s: %s", a.Hostname, a.Error).Since = a.ChangedAt
+		} else if a.Drift != "" {
+			add("warning", "app/"+a.ID, "%s was %s", a.Hostname, a.Drift)
+		}
+	}
+	for _, j := range w.Jobs {
+		if !j.Ended && j.State == string(jobs.Waiting) && j.Waiting != "" {
+			add("warning", jobObject(j.ID), "%s: %s", j.Title, j.Waiting)
+		}
+	}
+	slices.SortStableFunc(w.Alerts, func(a, b Alert) int { return cmp.Compare(a.Level, b.Level) }) // "error" < "warning"
+}
+
+func jobObject(id uint64) string { return "job/" + strconv.FormatUint(id, 10) }
+
+// steer keeps the published ports in line with the apps.
+func (c *Core) steer() {
+	desired := map[int]forward.Target{}
+	for _, a := range c.cachedApps() {
+		if a.PublicPort == 0 || a.InternalPort == 0 || a.Status != StatusRunning && a.Status != StatusDeploying {
+			continue
+		}
+		t := forward.Target{App: a.Hostname}
+		if a.Address != "" {
+			t.Address = net.JoinHostPort(a.Address, strconv.Itoa(a.InternalPort))
+		}
+		desired[a.PublicPort] = t
+	}
+	c.forwarder.Set(desired)
+}
+
+// publicURL is how people reach a published port.
+func (c *Core) publicURL(port int, scheme, path string) string {
+	if scheme == "" {
+		scheme = "http"
+	}
+	if path == "" {
+		path = "/"
+	}
+	return scheme + "://" + net.JoinHostPort(c.cfg.PublicHost, strconv.Itoa(port)) + path
+}
+
+// History is the short history of "app/ID", "node/HOST/NAME" or "host/NAME",
+// oldest first.
+func (c *Core) History(a Actor, object string) []Sample {
+	kind, rest, _ := strings.Cut(object, "/")
+	switch kind {
+	case "app":
+		c.mu.RLock()
+		rec, ok := c.appCache[rest]
+		c.mu.RUnlock()
+		if ok && a.sees(rec.Owner) && rec.VMID != 0 {
+			return c.samples(rec.Host, "lxc/"+strconv.Itoa(rec.VMID))
+		}
+	case "node":
+		if hostName, node, ok := strings.Cut(rest, "/"); ok && a.May(VerbReadHosts, "") == nil {
+			return c.samples(hostName, "node/"+node)
+		}
+	case "host":
+		if a.May(VerbReadHosts, "") == nil {
+			return c.hostHistory(rest)
+		}
+	}
+	return nil
+}
+
+func (c *Core) samples(hostName, key string) []Sample {
+	l, err := c.liveHost(hostName)
+	if err != nil {
+		return nil
+	}
+	var out []Sample
+	for _, s := range l.poller.History(key) {
+		out = append(out, Sample(s))
+	}
+	return out
+}
+
+// hostHistory is the mean of a host's nodes; "" means all hosts.
+func (c *Core) hostHistory(name string) []Sample {
+	var sum []Sample
+	n := 0
+	for _, l := range c.liveHosts() {
+		if name != "" && l.rec.Name != name {
+			continue
+		}
+		for _, node := range l.poller.Snapshot().Nodes {
+			hist := l.poller.History("node/" + node.Name)
+			if len(hist) == 0 {
+				continue
+			}
+			n++
+			for len(sum) < len(hist) {
+				sum = append([]Sample{{}}, sum...)
+			}
+			off := len(sum) - len(hist)
+			for i, s := range hist {
+				d := &sum[off+i]
+				d.At = s.At
+				d.CPU += s.CPU
+				d.Mem += s.Mem
+				d.NetIn += s.NetIn
+				d.NetOut += s.NetOut
+			}
+		}
+	}
+	for i := range sum {
+		sum[i].CPU /= float64(n)
+		sum[i].Mem /= float64(n)
+	}
+	return sum
+}
