@@ -2,6 +2,7 @@ package pve
 
 import (
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 )
@@ -35,7 +36,8 @@ type track struct {
 	oldest    int
 	round     uint64 // of the last sample
 	in, out   int64
-	countedAt time.Time
+	countedAt time.Time // when the counters were last seen to move; zero = not yet
+	seen      bool
 	rateIn    float32
 	rateOut   float32
 }
@@ -79,7 +81,7 @@ func (h *history) add(now time.Time, r Resources) {
 }
 
 func (h *history) key(g *Guest) string {
-	if key, ok := h.keys[g.VMID]; ok {
+	if key, ok := h.keys[g.VMID]; ok && strings.HasPrefix(key, g.Type) {
 		return key
 	}
 	key := g.Type + "/" + strconv.Itoa(g.VMID)
@@ -96,20 +98,28 @@ func (h *history) track(key string) *track {
 	return t
 }
 
-// count makes a rate of two readings of the traffic counters. A counter that went back is that of a guest
-// started anew.
+// count makes a rate of two readings of the traffic counters, taken when they move: what is first seen, and
+// how long that has been so, says nothing. A counter that went back is that of a guest started anew.
 func (t *track) count(now time.Time, in, out int64) {
-	passed := now.Sub(t.countedAt)
-	switch {
-	case t.countedAt.IsZero() || in < t.in || out < t.out:
-		t.rateIn, t.rateOut = 0, 0
-	case in == t.in && out == t.out && passed < countersHold:
+	anew := !t.seen || in < t.in || out < t.out
+	if !anew && in == t.in && out == t.out {
+		if now.Sub(t.countedAt) > countersHold {
+			t.rateIn, t.rateOut = 0, 0
+		}
 		return
-	case passed > 0:
-		t.rateIn = float32(float64(in-t.in) / passed.Seconds())
-		t.rateOut = float32(float64(out-t.out) / passed.Seconds())
 	}
-	t.in, t.out, t.countedAt = in, out, now
+	passed := now.Sub(t.countedAt).Seconds()
+	switch {
+	case anew:
+		t.rateIn, t.rateOut, t.countedAt = 0, 0, time.Time{}
+	case t.countedAt.IsZero():
+		t.countedAt = now
+	case passed > 0:
+		t.rateIn = float32(float64(in-t.in) / passed)
+		t.rateOut = float32(float64(out-t.out) / passed)
+		t.countedAt = now
+	}
+	t.in, t.out, t.seen = in, out, true
 }
 
 func (h *history) sample(t *track, now time.Time, cpu float64, mem, maxMem int64) {

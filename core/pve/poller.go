@@ -33,6 +33,8 @@ type Poller struct {
 	wake    chan struct{} // somebody wants a poll soon
 	history history
 
+	publishing sync.Mutex // held from reading latest to replacing it
+
 	mu       sync.Mutex
 	watchers int
 }
@@ -66,6 +68,7 @@ func (p *Poller) Run(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
+		p.options.Changed()
 		if err := p.rest(ctx, started, pause); err != nil {
 			return err
 		}
@@ -98,6 +101,8 @@ func (p *Poller) poll(ctx context.Context) time.Duration {
 	if ctx.Err() != nil {
 		return 0 // we end: that says nothing about the host
 	}
+	p.publishing.Lock()
+	defer p.publishing.Unlock()
 	now, old := p.options.Now(), p.Snapshot()
 	next := &Snapshot{At: old.At, Err: err, Since: old.Since, Resources: old.Resources, sorted: old.sorted}
 	var pause time.Duration
@@ -114,7 +119,6 @@ func (p *Poller) poll(ctx context.Context) time.Duration {
 	}
 	next.NextTry = now.Add(pause)
 	p.latest.Store(next)
-	p.options.Changed()
 	return pause
 }
 
@@ -171,15 +175,10 @@ func (p *Poller) Restore(s *Snapshot) {
 	}
 	restored := &Snapshot{At: s.At, Resources: s.Resources.clone(), sorted: true}
 	restored.sort()
-	for {
-		now := p.latest.Load()
-		if !now.At.IsZero() {
-			return
-		}
-		merged := *restored
-		merged.Err, merged.Since, merged.Tries, merged.NextTry = now.Err, now.Since, now.Tries, now.NextTry
-		if p.latest.CompareAndSwap(now, &merged) {
-			return
-		}
+	p.publishing.Lock()
+	defer p.publishing.Unlock()
+	if now := p.Snapshot(); now.At.IsZero() {
+		restored.Err, restored.Since, restored.Tries, restored.NextTry = now.Err, now.Since, now.Tries, now.NextTry
+		p.latest.Store(restored)
 	}
 }
