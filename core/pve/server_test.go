@@ -25,6 +25,9 @@ type fakePVE struct {
 	seen   []seen
 }
 
+// quiet takes no notice of handshakes that a test means to fail.
+var quiet = log.New(io.Discard, "", 0)
+
 type seen struct {
 	method, path, query, body string
 	header                    http.Header
@@ -34,7 +37,7 @@ type seen struct {
 func newFake(t testing.TB) *fakePVE {
 	f := &fakePVE{routes: make(map[string]http.HandlerFunc)}
 	f.Server = httptest.NewUnstartedServer(http.HandlerFunc(f.serve))
-	f.Config.ErrorLog = log.New(io.Discard, "", 0) // handshakes that a test means to fail
+	f.Config.ErrorLog = quiet
 	f.StartTLS()
 	t.Cleanup(f.Server.Close)
 	return f
