@@ -202,20 +202,3 @@ type Credentials struct {
 	UsernameField string `json:"username_field,omitempty"`
 	PasswordField string `json:"password_field,omitempty"`
 }
-
-// OS is the system of the app's container: alpine, or debian where the manifest asks for it.
-func (m *Manifest) OS() string {
-	if m.System == "" {
-		return "alpine"
-	}
-	return m.System
-}
-
-// NeedsDebian says whether the app asks for a Debian container.
-func (m *Manifest) NeedsDebian() bool { return m.OS() == "debian" }
-
-// Ready is the probe that a deployment ends with.
-func (m *Manifest) Ready() Probe { return Probe{} }
-
-// InternalPort is the port that the app listens on inside its container (the published side of access.port); 0 for none.
-func (m *Manifest) InternalPort() int { return 0 }

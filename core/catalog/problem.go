@@ -1,12 +1,15 @@
 package catalog
 
-import "strings"
+import (
+	"fmt"
+	"strings"
+)
 
 // Problem is one fault of one manifest.
 type Problem struct {
 	File   string
 	Path   string // JSON path: "fields[2].type"; "" for the file as a whole
-	Reason string
+	Reason string // what is wrong and what is expected
 }
 
 // Error is "file: path: reason".
@@ -20,5 +23,12 @@ func (p Problem) Error() string {
 	return strings.Join(parts, ": ")
 }
 
-// Lint checks one manifest: schema, compose file and our own rules.
-func Lint(file string, raw []byte) []Problem { return nil }
+// report collects the problems of one file.
+type report struct {
+	file     string
+	problems []Problem
+}
+
+func (r *report) add(path, format string, args ...any) {
+	r.problems = append(r.problems, Problem{File: r.file, Path: path, Reason: fmt.Sprintf(format, args...)})
+}

@@ -1,0 +1,193 @@
+package catalog
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"io"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/compose-spec/compose-go/v2/loader"
+	"github.com/compose-spec/compose-go/v2/types"
+	"github.com/sirupsen/logrus"
+)
+
+// Service is one service of an app's compose file.
+type Service struct {
+	Name  string
+	Image string
+	Ports []Port
+
+	hostNetwork bool
+}
+
+// Port is one port that a service publishes inside the app's container.
+type Port struct {
+	Published int    // 0: docker picks one
+	Target    int    // what the service itself listens on
+	Proto     string // tcp, udp
+}
+
+// Services lists the services of the compose file by name.
+func (m *Manifest) Services() []Service {
+	var file struct {
+		Services map[string]struct {
+			Image       string            `json:"image"`
+			NetworkMode string            `json:"network_mode"`
+			Ports       []json.RawMessage `json:"ports"`
+		} `json:"services"`
+	}
+	if json.Unmarshal(m.DockerCompose, &file) != nil {
+		return nil // Parse refuses such a manifest
+	}
+	services := make([]Service, 0, len(file.Services))
+	for name, s := range file.Services {
+		one := Service{Name: name, Image: s.Image, hostNetwork: s.NetworkMode == "host"}
+		for _, raw := range s.Ports {
+			one.Ports = append(one.Ports, composePorts(raw)...)
+		}
+		services = append(services, one)
+	}
+	slices.SortFunc(services, func(a, b Service) int { return cmp.Compare(a.Name, b.Name) })
+	return services
+}
+
+// composePorts reads one entry of ports in its short or long form.
+func composePorts(raw json.RawMessage) []Port {
+	var long struct {
+		Target    int    `json:"target"`
+		Published any    `json:"published"`
+		Protocol  string `json:"protocol"`
+	}
+	if json.Unmarshal(raw, &long) == nil && long.Target != 0 {
+		p := Port{Target: long.Target, Proto: cmp.Or(long.Protocol, "tcp")}
+		switch v := long.Published.(type) {
+		case float64:
+			p.Published = int(v)
+		case string:
+			p.Published, _ = strconv.Atoi(v)
+		}
+		return []Port{p}
+	}
+	configs, err := types.ParsePortConfig(strings.Trim(string(raw), `"`))
+	if err != nil {
+		return nil
+	}
+	ports := make([]Port, len(configs))
+	for i, c := range configs {
+		n, _ := strconv.Atoi(c.Published)
+		ports[i] = Port{Published: n, Target: int(c.Target), Proto: c.Protocol}
+	}
+	return ports
+}
+
+// quietCompose silences compose-go, which warns on stderr through logrus. What it warns of, lint reports.
+var quietCompose = sync.OnceFunc(func() { logrus.SetOutput(io.Discard) })
+
+// loadCompose has compose-go read the app's compose file with sample values for its variables; nil when it will not.
+func loadCompose(ctx context.Context, m *Manifest, r *report) *types.Project {
+	quietCompose()
+	project, err := loader.LoadWithContext(ctx, types.ConfigDetails{
+		WorkingDir:  workingDir(m),
+		Environment: sampleEnv(m),
+		ConfigFiles: []types.ConfigFile{{
+			Filename: "docker_compose",
+			Content:  m.DockerCompose, // JSON is YAML: keep the bytes, a decoded map loses mem_limit
+		}},
+	}, func(o *loader.Options) {
+		o.SetProjectName(m.ID, true)
+		o.SkipInclude, o.SkipExtends = true, true // nothing outside the manifest is read
+		o.SkipResolveEnvironment, o.SkipResolveLabels = true, true
+	})
+	if err != nil {
+		for _, line := range strings.Split(err.Error(), "\n") {
+			path, reason := translate(line)
+			r.add(path, "%s", reason)
+		}
+		return nil
+	}
+	return project
+}
+
+// workingDir is where the app's files lie inside its container.
+func workingDir(m *Manifest) string { return "/opt/proximity/" + m.ID }
+
+// sampleEnv gives every variable that the manifest knows a value that fits its type.
+func sampleEnv(m *Manifest) types.Mapping {
+	env := types.Mapping(Builtins{URL: "http://app.example:8100", Host: "app.example", Address: "10.0.0.5", TZ: "UTC", Instance: m.ID}.values())
+	for k, v := range m.Environment {
+		env[k] = v
+	}
+	for _, f := range m.Fields {
+		env[f.Key] = f.sample()
+	}
+	return env
+}
+
+// sample is a value that fits the field's type, for checks of the compose file.
+func (f Field) sample() string {
+	if v, ok := f.defaultValue(); ok {
+		return v
+	}
+	switch f.Type {
+	case "number":
+		if f.Min != nil {
+			return strconv.FormatFloat(*f.Min, 'f', -1, 64)
+		}
+		return "1"
+	case "port":
+		return "8080"
+	case "boolean":
+		return "true"
+	case "email":
+		return "admin@app.example"
+	case "url":
+		return "http://app.example"
+	case "host":
+		return "app.example"
+	case "timezone":
+		return "UTC"
+	case "select":
+		if len(f.Options) > 0 {
+			return f.Options[0].Value
+		}
+	}
+	return "sample"
+}
+
+var (
+	unknownKey  = regexp.MustCompile(`^(.+)\.([^.]+) false schema$`)
+	quotedPath  = regexp.MustCompile(`^'([^']+)' *(.*)$`)
+	bracketStep = regexp.MustCompile(`\[([^\]]*[^\]0-9][^\]]*)\]`)
+	plainPath   = regexp.MustCompile(`^((?:services|volumes|networks|configs|secrets)[.\[]\S*?):? (.+)$`)
+	interpolate = regexp.MustCompile(`^(?:error while interpolating|invalid interpolation format for) ([^\s:]+):? *(.*)$`)
+	badYAML     = regexp.MustCompile(`^(?:yaml: )?(?:construct errors|unmarshal errors):$`)
+)
+
+// translate turns one of compose-go's messages into a JSON path and a sentence that an author understands.
+func translate(text string) (path, reason string) {
+	const root = "docker_compose"
+	text = strings.TrimSpace(text)
+	text = strings.TrimPrefix(text, "validating docker_compose: ")
+	text = strings.TrimSuffix(text, ": invalid compose project")
+	if m := unknownKey.FindStringSubmatch(text); m != nil {
+		return root + "." + m[1] + "." + m[2], "unknown key: compose has no " + strconv.Quote(m[2]) + " here"
+	}
+	if m := quotedPath.FindStringSubmatch(text); m != nil {
+		return root + "." + bracketStep.ReplaceAllString(m[1], ".$1"), m[2]
+	}
+	if m := interpolate.FindStringSubmatch(text); m != nil {
+		return root + "." + m[1], strings.TrimSuffix(m[2], ".")
+	}
+	if m := plainPath.FindStringSubmatch(text); m != nil {
+		return root + "." + bracketStep.ReplaceAllString(m[1], ".$1"), m[2]
+	}
+	if badYAML.MatchString(text) {
+		return root, "compose cannot read it"
+	}
+	return root, text
+}

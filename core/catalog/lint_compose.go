@@ -1,0 +1,275 @@
+package catalog
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/compose-spec/compose-go/v2/template"
+	"github.com/compose-spec/compose-go/v2/types"
+	"github.com/distribution/reference"
+)
+
+// lintCompose holds the compose file against our rules for what may run in an app's container.
+func lintCompose(m *Manifest, project *types.Project, r *report) {
+	services := m.Services()
+	lintVariables(m, r)
+	lintVolumes(m, project, r)
+	lintPublished(project, r)
+	for _, name := range slices.Sorted(maps.Keys(project.Services)) {
+		s := project.Services[name]
+		at := "docker_compose.services." + name
+		lintOutside(m, s, at, r)
+		lintMounts(m, s, at, r)
+		for dep, d := range s.DependsOn {
+			on := project.Services[dep]
+			if d.Condition == types.ServiceConditionHealthy && (on.HealthCheck == nil || on.HealthCheck.Disable) {
+				r.add(at+".depends_on."+dep, "waits for %s to be healthy, but %s has no healthcheck", dep, dep)
+			}
+		}
+	}
+	for _, s := range services { // as written: the project has sample values in it
+		at := "docker_compose.services." + s.Name
+		if reason := floating(s.Image); reason != "" {
+			r.add(at+".image", "%s", reason)
+		}
+	}
+	lintAccess(m, services, r)
+	lintReady(m, services, r)
+	lintUpdate(m, services, r)
+}
+
+// lintVariables wants a value for every variable and a use for every field.
+func lintVariables(m *Manifest, r *report) {
+	var file map[string]any
+	if err := json.Unmarshal(m.DockerCompose, &file); err != nil {
+		r.add("docker_compose", "%v", err)
+		return
+	}
+	builtins := Builtins{}.values()
+	used := template.ExtractVariables(file, nil)
+	for _, name := range slices.Sorted(maps.Keys(used)) {
+		f, isField := m.Field(name)
+		_, isBuiltin := builtins[name]
+		_, isFixed := m.Environment[name]
+		switch {
+		case !isField && !isBuiltin && !isFixed:
+			r.add("docker_compose", "${%s} has no field: add one to fields, or use PX_URL, PX_HOST, PX_ADDRESS, PX_TZ or PX_INSTANCE", name)
+		case isField && used[name].Required && !f.Required && f.Default == nil && f.Generate == nil:
+			r.add("docker_compose", "${%s:?} must have a value, but its field may be left empty: make it required", name)
+		}
+	}
+	needed := map[string]bool{}
+	for i, spec := range m.Files {
+		for _, found := range variable.FindAllStringSubmatch(spec.Content, -1) {
+			name := found[1]
+			needed[name] = true
+			_, isField := m.Field(name)
+			if _, isBuiltin := builtins[name]; name != "" && !isField && !isBuiltin {
+				if _, isFixed := m.Environment[name]; !isFixed {
+					r.add(fmt.Sprintf("files[%d].content", i), "${%s} has no field: add one, or write $${%s} for the text itself", name, name)
+				}
+			}
+		}
+	}
+	for _, f := range m.Fields {
+		for key := range f.When {
+			needed[key] = true
+		}
+	}
+	for i, f := range m.Fields {
+		if _, is := used[f.Key]; !is && !needed[f.Key] {
+			r.add(fmt.Sprintf("fields[%d]", i), "%s is asked for but never used", f.Key)
+		}
+	}
+	lintSecrets(file, m, r)
+}
+
+var secretName = regexp.MustCompile(`(?i)(PASSWORD|PASSWD|PASSPHRASE|SECRET|TOKEN|[A-Z]_?KEY|_PASS)$`)
+var secretInURL = regexp.MustCompile(`://[^/\s:@]+:([^@/\s]+)@`)
+var harmless = regexp.MustCompile(`(?i)^(|true|false|yes|no|on|off|[0-9]+|/.*)$`)
+
+// lintSecrets refuses passwords written into the manifest: everybody who installs the app would share them.
+func lintSecrets(file map[string]any, m *Manifest, r *report) {
+	check := func(at, key, value string) {
+		if secretName.MatchString(key) && !harmless.MatchString(value) && !strings.Contains(value, "$") {
+			r.add(at, "a literal secret: make %s a field with generate", key)
+		} else if found := secretInURL.FindStringSubmatch(value); found != nil && !strings.Contains(found[1], "$") {
+			r.add(at, "a literal password inside an address: use a field with generate")
+		}
+	}
+	services, _ := file["services"].(map[string]any)
+	for _, name := range slices.Sorted(maps.Keys(services)) {
+		service, _ := services[name].(map[string]any)
+		at := "docker_compose.services." + name + ".environment"
+		switch env := service["environment"].(type) {
+		case map[string]any:
+			for _, key := range slices.Sorted(maps.Keys(env)) {
+				if value, isText := env[key].(string); isText {
+					check(at+"."+key, key, value)
+				}
+			}
+		case []any:
+			for i, entry := range env {
+				text, _ := entry.(string)
+				key, value, _ := strings.Cut(text, "=")
+				check(fmt.Sprintf("%s[%d]", at, i), key, value)
+			}
+		}
+	}
+	for _, key := range slices.Sorted(maps.Keys(m.Environment)) {
+		check("environment."+key, key, m.Environment[key])
+	}
+}
+
+// lintVolumes wants every named volume to say how much it matters.
+func lintVolumes(m *Manifest, project *types.Project, r *report) {
+	for _, name := range slices.Sorted(maps.Keys(project.Volumes)) {
+		if bool(project.Volumes[name].External) {
+			r.add("docker_compose.volumes."+name, "external volumes do not exist in a new container: declare it here")
+		}
+		if _, classed := m.Backup.Volumes[name]; !classed {
+			r.add("backup.volumes", "missing: %s: say whether it is essential, config, media or cache", name)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(m.Backup.Volumes)) {
+		if _, exists := project.Volumes[name]; !exists {
+			r.add("backup.volumes."+name, "docker_compose has no such volume")
+		}
+	}
+}
+
+// lintPublished finds ports that two services want.
+func lintPublished(project *types.Project, r *report) {
+	taken := map[string]string{}
+	for _, name := range slices.Sorted(maps.Keys(project.Services)) {
+		s := project.Services[name]
+		at := "docker_compose.services." + name + ".ports"
+		if s.NetworkMode == "host" && len(s.Ports) > 0 {
+			r.add(at, "a service on the host's network publishes nothing: remove the ports or network_mode")
+		}
+		for i, p := range s.Ports {
+			here := fmt.Sprintf("%s[%d]", at, i)
+			if p.Published == "" {
+				r.add(here, "port %d is published on a random port: write \"%d:%d\"", p.Target, p.Target, p.Target)
+				continue
+			}
+			key := p.Published + "/" + p.Protocol
+			if other := taken[key]; other != "" {
+				r.add(here, "port %s is taken by %s already", key, other)
+			}
+			taken[key] = name
+		}
+	}
+}
+
+// lintOutside keeps a service inside its container and its manifest.
+func lintOutside(m *Manifest, s types.ServiceConfig, at string, r *report) {
+	allowed := func(feature string) bool { return slices.Contains(m.Requirements.Features, feature) }
+	if s.Build != nil {
+		r.add(at+".build", "images are not built on the node: name a published image")
+	}
+	if s.Extends != nil {
+		r.add(at+".extends", "a manifest stands alone: write the service out")
+	}
+	if len(s.EnvFiles) > 0 {
+		r.add(at+".env_file", "use environment with variables: .env is Proximity's own")
+	}
+	if len(s.LabelFiles) > 0 {
+		r.add(at+".label_file", "a manifest stands alone: use labels")
+	}
+	if s.Privileged && !allowed("privileged") {
+		r.add(at+".privileged", "add privileged to requirements.features, so that people see it before they deploy")
+	}
+	if s.NetworkMode == "host" && !allowed("host-network") {
+		r.add(at+".network_mode", "add host-network to requirements.features, so that people see it before they deploy")
+	}
+}
+
+// lintMounts wants every mount to be a named volume, a file of the manifest, or a device that the manifest asks for.
+func lintMounts(m *Manifest, s types.ServiceConfig, at string, r *report) {
+	for i, v := range s.Volumes {
+		here := fmt.Sprintf("%s.volumes[%d]", at, i)
+		switch v.Type {
+		case types.VolumeTypeVolume:
+			if v.Source == "" {
+				r.add(here, "an anonymous volume for %s is lost with its container: give it a name", v.Target)
+			}
+		case types.VolumeTypeBind:
+			if reason := badBind(m, v.Source); reason != "" {
+				r.add(here, "%s", reason)
+			}
+		}
+	}
+}
+
+func badBind(m *Manifest, source string) string {
+	feature := func(name string) string {
+		if slices.Contains(m.Requirements.Features, name) {
+			return ""
+		}
+		return fmt.Sprintf("%s: add %s to requirements.features, so that people see it before they deploy", source, name)
+	}
+	inside, isOurs := strings.CutPrefix(path.Clean(source), workingDir(m)+"/")
+	switch {
+	case isOurs:
+		if !slices.ContainsFunc(m.Files, func(f FileSpec) bool {
+			name := path.Clean(f.Path)
+			return name == inside || strings.HasPrefix(name, inside+"/")
+		}) {
+			return fmt.Sprintf("./%s is no file of the manifest: add it to files, or use a named volume", inside)
+		}
+		return ""
+	case source == "/var/run/docker.sock", source == "/run/docker.sock":
+		return feature("docker-sock")
+	case source == "/etc/localtime", source == "/etc/timezone":
+		return ""
+	case source == "/dev/fuse":
+		return feature("fuse")
+	case source == "/dev/net/tun":
+		return feature("tun")
+	case strings.HasPrefix(source, "/dev/dri"):
+		return feature("gpu")
+	case strings.HasPrefix(source, "/dev/"), strings.HasPrefix(source, "/proc"), strings.HasPrefix(source, "/sys"), source == "/":
+		return feature("privileged")
+	}
+	return fmt.Sprintf("%s lies outside the app's folder and would be in no backup: use a named volume", source)
+}
+
+// splitImage cuts "repo:tag@digest" into name and tag.
+func splitImage(image string) (name, tag string) {
+	image, _, _ = strings.Cut(image, "@")
+	if i := strings.LastIndexByte(image, ':'); i > strings.LastIndexByte(image, '/') {
+		return image[:i], image[i+1:]
+	}
+	return image, ""
+}
+
+// floating says what is wrong with an image reference; "" when it names one version.
+func floating(image string) string {
+	if image == "" {
+		return "missing: every service names an image"
+	}
+	if strings.Contains(image, "$") {
+		return "the image must be written out: a variable hides which version runs"
+	}
+	named, err := reference.ParseNormalizedNamed(image)
+	if err != nil {
+		return fmt.Sprintf("%q is no image: %v", image, err)
+	}
+	if _, pinned := named.(reference.Digested); pinned {
+		return ""
+	}
+	tagged, ok := named.(reference.Tagged)
+	if !ok {
+		return fmt.Sprintf("%s has no tag: pin a version", image)
+	}
+	if !strings.ContainsAny(tagged.Tag(), "0123456789") {
+		return fmt.Sprintf("the tag %s floats: pin a version", tagged.Tag())
+	}
+	return ""
+}
