@@ -116,13 +116,13 @@ func (d *deploying) preflight(ctx context.Context) error {
 func (d *deploying) reboot(ctx context.Context) error {
 	upid, err := d.host.client.Shutdown(ctx, d.app.Node, d.app.VMID, time.Minute, true)
 	if err == nil {
-		d.Data.StopTask = upid
-		err = d.wait(ctx, &d.Data.StopTask, "restart the container")
+		d.rec.StopTask = upid
+		err = d.wait(ctx, &d.rec.StopTask, "restart the container")
 	}
 	if err := ignore(err, pve.ErrNotRunning); err != nil {
 		return err
 	}
-	d.Data.StartTask = ""
+	d.rec.StartTask = ""
 	if err := d.start(ctx); err != nil {
 		return err
 	}

@@ -39,6 +39,8 @@ type Config struct {
 	Catalogue     []catalog.Source // further manifests beside the embedded ones
 	Logger        *slog.Logger     // default: discards
 	Pace          Pace             // zero values: the real pace
+
+	tamper func(*jobs.Workflow[deployment]) // crash tests put their kills here
 }
 
 // Pace is how often things are tried again; tests run faster.
@@ -166,7 +168,11 @@ func (c *Core) open() error {
 		Classify: classify, Changed: func(uint64) { c.hub.jobs.Store(true); c.changed() },
 		WaitEvery: c.cfg.Pace.HostRetry, Logger: c.log, Keep: 2000, KeepFor: 90 * 24 * time.Hour,
 	})
-	jobs.Register(c.engine, c.deployWorkflow())
+	deploy := c.deployWorkflow()
+	if c.cfg.tamper != nil {
+		c.cfg.tamper(&deploy)
+	}
+	jobs.Register(c.engine, deploy)
 	if err := c.loadHosts(); err != nil {
 		return err
 	}

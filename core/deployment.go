@@ -19,15 +19,9 @@ type deployment struct {
 	App              string
 	AnyNode, AnyHost bool // nobody asked for this node, this host
 
-	Template     string    // volid
-	TemplateTask pve.UPID  // of a download
-	CreateAt     time.Time // when the create was about to be sent; zero = never
-	CreateTask   pve.UPID
-	Created      bool // the container has been seen, and was ours
-	StartTask    pve.UPID
-	StopTask     pve.UPID // of undoing
-	DestroyTask  pve.UPID
-
+	Template     string   // volid
+	TemplateTask pve.UPID // of a download
+	guestRecord
 	AppArmor bool           // the documented profile change has been made
 	Tried    map[string]int // runs of a script inside, by step
 }
@@ -38,13 +32,10 @@ type deployRun = jobs.Run[deployment]
 // deployStep is a step with what every step needs at hand.
 type deployStep func(d *deploying, ctx context.Context) error
 
-// deploying is a deploy at work: the app, its manifest and its host.
+// deploying is a deploy at work: the app, its host and its manifest.
 type deploying struct {
-	*deployRun
-	c        *Core
-	app      app
+	*work[deployment]
 	manifest *catalog.Manifest
-	host     *liveHost
 }
 
 // deployWorkflow is the way from a request to a running app. Step names stand
@@ -102,33 +93,12 @@ func (c *Core) deployUndo(do deployStep) func(context.Context, *deployRun) error
 }
 
 func (c *Core) deploying(r *deployRun) (*deploying, error) {
-	d := &deploying{deployRun: r, c: c}
-	err := c.store.View(func(tx *store.Tx) error {
-		var err error
-		d.app, err = c.apps.Get(tx, r.Data.App)
-		return err
-	})
+	w, err := newWork(c, r, r.Data.App, &r.Data.guestRecord)
 	if err != nil {
-		return nil, fmt.Errorf("read app %s: %w", r.Data.App, err)
-	}
-	if d.manifest, err = c.manifest(d.app.CatalogID); err != nil {
 		return nil, err
 	}
-	if d.host, err = c.liveHost(d.app.Host); err != nil {
-		return nil, err
-	}
-	return d, nil
-}
-
-// keep writes the job's data and a change of the app together.
-func (d *deploying) keep(change func(*app)) error {
-	return d.Save(func(tx *store.Tx) error {
-		return d.c.changeApp(tx, d.app.ID, func(a *app) error {
-			change(a)
-			d.app = *a
-			return nil
-		})
-	})
+	m, err := c.manifest(w.app.CatalogID)
+	return &deploying{work: w, manifest: m}, err
 }
 
 // deployFinish writes the app's end state in the transaction that ends the job.
@@ -265,83 +235,6 @@ func (d *deploying) reserve(from int) (int, error) {
 // release gives number and port back once the container is confirmed gone.
 func (d *deploying) release(_ context.Context) error {
 	return d.keep(func(a *app) { a.VMID, a.PublicPort, a.Address = 0, 0, "" })
-}
-
-func (d *deploying) start(ctx context.Context) error {
-	if d.Data.StartTask == "" {
-		st, err := d.host.client.Status(ctx, d.app.Node, d.app.VMID)
-		if err != nil {
-			return err
-		}
-		if st.Status == "running" {
-			return nil
-		}
-		upid, err := d.host.client.Start(ctx, d.app.Node, d.app.VMID)
-		if errors.Is(err, pve.ErrRunning) {
-			return nil
-		}
-		if err != nil {
-			return fmt.Errorf("start CT %d: %w", d.app.VMID, err)
-		}
-		d.Data.StartTask = upid
-		if err := d.Save(); err != nil {
-			return err
-		}
-	}
-	return d.wait(ctx, &d.Data.StartTask, "start the container")
-}
-
-// wait follows a recorded task to its end; a failed one is forgotten, so that a
-// retry starts a new one.
-func (d *deploying) wait(ctx context.Context, task *pve.UPID, what string) error {
-	err := d.host.client.Wait(ctx, *task, func(line string) {
-		if line = SafeText(line, 500); line != "" {
-			d.Log(jobs.Info, line)
-			if f, ok := percent(line); ok {
-				d.Progress(f, "")
-			}
-		}
-	})
-	var failed *pve.TaskError
-	if errors.As(err, &failed) {
-		*task = ""
-		if e := d.Save(); e != nil {
-			return e
-		}
-	}
-	if err != nil {
-		return fmt.Errorf("%s: %w", what, err)
-	}
-	return nil
-}
-
-// network waits until the container has an address that ports may lead to.
-func (d *deploying) network(ctx context.Context) error {
-	for {
-		addr, err := d.c.guestIP(ctx, d.host, d.app)
-		if err != nil {
-			return err
-		}
-		if addr.IsValid() {
-			d.Logf(jobs.Info, "address %s", addr)
-			return d.keep(func(a *app) { a.Address = addr.String() })
-		}
-		if err := pause(ctx, d.c.cfg.Pace.TaskPoll); err != nil {
-			return &Error{Kind: ErrFailed, Text: fmt.Sprintf("CT %d got no address on %s", d.app.VMID, d.c.Settings().Bridge), Hint: "is there a DHCP server on that bridge, and are its addresses among the guest networks?", Err: err}
-		}
-	}
-}
-
-// pause waits, or tells that ctx ended.
-func pause(ctx context.Context, t time.Duration) error {
-	timer := time.NewTimer(t)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-timer.C:
-		return nil
-	}
 }
 
 func (d *deploying) complete(_ context.Context) error {

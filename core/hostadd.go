@@ -104,6 +104,7 @@ func (c *Core) addHost(ctx context.Context, a Actor, r AddHostRequest) (*liveHos
 	}
 	c.hosts[h.Name] = l
 	c.mu.Unlock()
+	c.watchHost(l)
 	fill(c.hub.hostsChanged)
 	c.changed()
 	return l, nil

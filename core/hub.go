@@ -17,15 +17,18 @@ type hub struct {
 	filtered     sync.Map // user + role → *filteredWorld
 
 	mu       sync.Mutex
-	watchers map[chan struct{}]bool
+	watchers map[chan struct{}]*watcher
 }
+
+// watcher is one who looks: while there is any, hosts are polled often.
+type watcher struct{ release []func() }
 
 const worldEvery = 100 * time.Millisecond
 
 func (h *hub) init() {
 	h.dirty = make(chan struct{}, 1)
 	h.hostsChanged = make(chan struct{}, 1)
-	h.watchers = map[chan struct{}]bool{}
+	h.watchers = map[chan struct{}]*watcher{}
 	h.jobs.Store(true)
 }
 
@@ -71,22 +74,31 @@ func (c *Core) runHub(ctx context.Context) error {
 // often.
 func (c *Core) Watch(ctx context.Context) <-chan struct{} {
 	ch := make(chan struct{}, 1)
-	c.hub.mu.Lock()
-	c.hub.watchers[ch] = true
-	c.hub.mu.Unlock()
-	var releases []func()
+	w := &watcher{}
 	for _, l := range c.liveHosts() {
-		releases = append(releases, l.poller.Watch())
+		w.release = append(w.release, l.poller.Watch())
 	}
+	c.hub.mu.Lock()
+	c.hub.watchers[ch] = w
+	c.hub.mu.Unlock()
 	context.AfterFunc(ctx, func() {
-		for _, r := range releases {
-			r()
-		}
 		c.hub.mu.Lock()
 		delete(c.hub.watchers, ch)
 		c.hub.mu.Unlock()
+		for _, release := range w.release {
+			release()
+		}
 	})
 	return ch
+}
+
+// watchHost lets everybody who looks look at a new host, too.
+func (c *Core) watchHost(l *liveHost) {
+	c.hub.mu.Lock()
+	defer c.hub.mu.Unlock()
+	for _, w := range c.hub.watchers {
+		w.release = append(w.release, l.poller.Watch())
+	}
 }
 
 // filteredWorld is the world as one user sees it, kept while the whole one

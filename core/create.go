@@ -1,0 +1,108 @@
+package core
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"proximity/core/pve"
+	"proximity/jobs"
+)
+
+// create makes the container, or finds that it has been made: whatever was cut
+// off before, there is never a second one.
+func (d *deploying) create(ctx context.Context) error {
+	for range 20 {
+		if d.rec.CreateTask != "" {
+			if err := d.wait(ctx, &d.rec.CreateTask, "create the container"); err != nil {
+				return err
+			}
+		} else if err := d.finishOthers(ctx); err != nil {
+			return err
+		}
+		who, err := d.c.whose(ctx, d.host, d.app)
+		if err != nil {
+			return err
+		}
+		switch who {
+		case ours:
+			d.rec.Created = true
+			d.Logf(jobs.Info, "created CT %d on %s", d.app.VMID, d.app.Node)
+			return d.Save()
+		case unready:
+			if err := pause(ctx, d.c.cfg.Pace.TaskPoll); err != nil {
+				return err
+			}
+		case foreign:
+			if err := d.renumber(ctx); err != nil {
+				return err
+			}
+		case absent:
+			if err := d.sendCreate(ctx); err != nil {
+				return err
+			}
+		}
+	}
+	return fmt.Errorf("CT %d on %s does not appear: %w", d.app.VMID, d.app.Node, errPassing)
+}
+
+// renumber takes a new vmid: somebody else's container has ours.
+func (d *deploying) renumber(ctx context.Context) error {
+	d.Logf(jobs.Warning, "CT %d belongs to somebody else: taking another number", d.app.VMID)
+	old := d.app.VMID
+	d.rec.CreateTask = ""
+	next, err := d.reserve(old + 1)
+	if err != nil {
+		return err
+	}
+	free, err := d.host.client.CheckID(ctx, next)
+	if err != nil {
+		return err
+	}
+	if free {
+		d.Logf(jobs.Info, "reserved CT %d", next)
+	}
+	return nil // if not free, create sees it as foreign and comes back here
+}
+
+// sendCreate records the intent, sends the create once, and records its UPID.
+func (d *deploying) sendCreate(ctx context.Context) error {
+	o, err := d.createOptions()
+	if err != nil {
+		return err
+	}
+	d.rec.CreateAt = d.c.now()
+	d.rec.CreateTask = ""
+	if err := d.Save(); err != nil {
+		return err
+	}
+	upid, err := d.host.client.Create(ctx, d.app.Node, o)
+	if errors.Is(err, pve.ErrExists) {
+		return nil // ours or not: the caller looks
+	}
+	if err != nil {
+		return fmt.Errorf("create CT %d: %w", d.app.VMID, err)
+	}
+	d.rec.CreateTask = upid
+	return d.Save()
+}
+
+func (d *deploying) createOptions() (pve.CreateOptions, error) {
+	a, set := d.app, d.c.Settings()
+	password, err := d.c.ring.Unseal("app-root/"+a.ID, a.RootPassword)
+	if err != nil {
+		return pve.CreateOptions{}, fmt.Errorf("open the sealed root password of %s: %w", a.Hostname, err)
+	}
+	features := "nesting=1"
+	if !d.host.rec.Token && d.host.rec.User == "root@pam" {
+		features += ",keyctl=1" // Proxmox: only root@pam with its password may set more than nesting
+	}
+	return pve.CreateOptions{
+		VMID: a.VMID, Template: d.Data.Template, Hostname: a.Hostname, Storage: a.Storage, DiskGB: a.DiskGB,
+		Cores: a.Cores, MemoryMB: a.MemoryMB, SwapMB: a.SwapMB,
+		Net0:       fmt.Sprintf("name=eth0,bridge=%s,ip=dhcp,hwaddr=%s", set.Bridge, a.MAC),
+		Nameserver: strings.Join(set.DNS, " "), Unprivileged: true, OnBoot: true, Features: features,
+		Tags: []string{"proximity"}, Description: d.c.mark(a), Password: string(password),
+	}, nil
+}

@@ -1,0 +1,310 @@
+package core
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+
+	"proximity/core/pve"
+	"proximity/pvesim"
+)
+
+func TestDeployedAppRunsAndAnswersOnItsPort(t *testing.T) {
+	sim := startSim(t, pvesim.Options{TaskTime: 0.01})
+	r := openRig(t, testConfig(t.TempDir()))
+	r.connect(sim)
+	for _, id := range []string{"adminer", "miniflux"} {
+		app, job := r.deploy(DeployRequest{CatalogID: id, Hostname: "my-" + id})
+		if app.Status != StatusDeploying || job.AppID != app.ID {
+			t.Fatalf("accepted as %+v with job %+v", app, job)
+		}
+		if j := r.end(job.ID); j.State != "succeeded" {
+			t.Fatalf("%s ended %s: %s\n%s", id, j.State, j.Error, r.dump())
+		}
+		app, err := r.App(t.Context(), admin, "my-"+id)
+		if err != nil || app.Status != StatusRunning || app.VMID == 0 || app.Address == "" {
+			t.Fatalf("afterwards it is %+v, %v", app, err)
+		}
+		code, body, err := get(app.URL)
+		if err != nil || code != 200 || body == "" {
+			t.Errorf("%s answers %d %q, %v", app.URL, code, body, err)
+		}
+		var log []string
+		if err := r.AppLogs(t.Context(), admin, app.Hostname, 20, false, func(s string) { log = append(log, s) }); err != nil || len(log) == 0 {
+			t.Errorf("its log is %q, %v", log, err)
+		}
+	}
+	if n := len(managed(sim)); n != 2 {
+		t.Errorf("%d containers for 2 apps", n)
+	}
+}
+
+func TestDeployRefusesWrongInput(t *testing.T) {
+	sim := startSim(t, pvesim.Options{TaskTime: 0.01, NodeMemoryMB: 8192, NodeDiskGB: 200})
+	r := openRig(t, testConfig(t.TempDir()))
+	r.connect(sim)
+	_, job := r.deploy(DeployRequest{CatalogID: "adminer", Hostname: "taken"})
+	r.end(job.ID)
+	sim.NodeDown("pve2")
+	r.until("pve2 is seen offline", func() bool {
+		for _, n := range r.World(admin).Nodes {
+			if n.Name == "pve2" {
+				return n.State == "offline"
+			}
+		}
+		return false
+	})
+	before, jobs := len(managed(sim)), len(r.World(admin).Jobs)
+	ok := DeployRequest{CatalogID: "miniflux", Hostname: "reader"}
+	for name, c := range map[string]struct {
+		change func(*DeployRequest)
+		kind   error
+		field  string
+	}{
+		"unknown app":         {func(r *DeployRequest) { r.CatalogID = "minifluxx" }, ErrNotFound, "catalog_id"},
+		"no hostname":         {func(r *DeployRequest) { r.Hostname = "" }, ErrInvalid, "hostname"},
+		"short hostname":      {func(r *DeployRequest) { r.Hostname = "ab" }, ErrInvalid, "hostname"},
+		"capital hostname":    {func(r *DeployRequest) { r.Hostname = "Reader" }, ErrInvalid, "hostname"},
+		"trailing newline":    {func(r *DeployRequest) { r.Hostname = "reader\n" }, ErrInvalid, "hostname"},
+		"long hostname":       {func(r *DeployRequest) { r.Hostname = strings.Repeat("a", 64) }, ErrInvalid, "hostname"},
+		"taken hostname":      {func(r *DeployRequest) { r.Hostname = "taken" }, ErrConflict, "hostname"},
+		"unknown host":        {func(r *DeployRequest) { r.Host = "attic" }, ErrInvalid, "host"},
+		"unknown node":        {func(r *DeployRequest) { r.Node = "pve9" }, ErrInvalid, "node"},
+		"offline node":        {func(r *DeployRequest) { r.Node = "pve2" }, ErrInvalid, "node"},
+		"too little memory":   {func(r *DeployRequest) { r.MemoryMB = 1 }, ErrInvalid, "memory_mb"},
+		"too much memory":     {func(r *DeployRequest) { r.MemoryMB = 60000 }, ErrUnavailable, "memory_mb"},
+		"too much disk":       {func(r *DeployRequest) { r.DiskGB = 10000 }, ErrUnavailable, "disk_gb"},
+		"too many cores":      {func(r *DeployRequest) { r.Cores = 1000 }, ErrInvalid, "cores"},
+		"unknown field":       {func(r *DeployRequest) { r.Values = map[string]string{"NOPE": "1"} }, ErrInvalid, "values.NOPE"},
+		"bad value":           {func(r *DeployRequest) { r.Values = map[string]string{"ADMIN_USERNAME": "No Spaces"} }, ErrInvalid, "values.ADMIN_USERNAME"},
+		"port out of range":   {func(r *DeployRequest) { r.Port = 80 }, ErrInvalid, "port"},
+		"port of another app": {func(r *DeployRequest) { r.Port = firstPort }, ErrConflict, "port"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			req := ok
+			c.change(&req)
+			_, _, err := r.DeployApp(t.Context(), admin, req)
+			var e *Error
+			if !errors.As(err, &e) || kindOf(err) != c.kind || e.Field != c.field {
+				t.Fatalf("got %v (field %q), want %v on %s", err, e, c.kind, c.field)
+			}
+			if strings.Contains(err.Error(), "\n") || e.Hint == "" && !strings.HasPrefix(c.field, "values") {
+				t.Errorf("not one line with a way out: %q", err)
+			}
+			check := r.CheckDeploy(admin, req)
+			if len(check.Problems) == 0 || check.Problems[0].Field != c.field {
+				t.Errorf("the form would say %+v", check.Problems)
+			}
+		})
+	}
+	if n := len(managed(sim)); n != before {
+		t.Errorf("%d containers are left behind", n-before)
+	}
+	if n := len(r.World(admin).Jobs); n != jobs {
+		t.Errorf("%d jobs are left behind", n-jobs)
+	}
+}
+
+func TestOthersCannotDeployOrSee(t *testing.T) {
+	sim := startSim(t, pvesim.Options{TaskTime: 0.01})
+	r := openRig(t, testConfig(t.TempDir()))
+	r.connect(sim)
+	alice := Actor{User: "alice", Role: RoleUser, Via: ViaSSH}
+	bob := Actor{User: "bob", Role: RoleUser, Via: ViaSSH}
+	eve := Actor{User: "eve", Role: RoleViewer, Via: ViaSSH}
+	app, job, err := r.DeployApp(t.Context(), alice, DeployRequest{CatalogID: "adminer", Hostname: "hers"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := r.DeployApp(t.Context(), eve, DeployRequest{CatalogID: "adminer", Hostname: "mine"}); !errors.Is(err, ErrDenied) {
+		t.Errorf("a viewer's deploy: %v", err)
+	}
+	if _, err := r.App(t.Context(), bob, "hers"); !errors.Is(err, ErrNotFound) {
+		t.Errorf("another user sees it: %v", err)
+	}
+	if _, err := r.Job(t.Context(), bob, job.ID); !errors.Is(err, ErrNotFound) {
+		t.Errorf("another user sees its job: %v", err)
+	}
+	if _, err := r.CancelJob(t.Context(), bob, job.ID); !errors.Is(err, ErrNotFound) {
+		t.Errorf("another user cancels its job: %v", err)
+	}
+	if _, err := r.CancelJob(t.Context(), eve, job.ID); !errors.Is(err, ErrDenied) {
+		t.Errorf("a viewer cancels its job: %v", err)
+	}
+	if _, err := r.AppSecrets(t.Context(), eve, "hers"); !errors.Is(err, ErrDenied) {
+		t.Errorf("a viewer reads its secrets: %v", err)
+	}
+	r.until("the world has the app", func() bool { _, ok := r.World(alice).App(app.ID); return ok })
+	if w := r.World(bob); len(w.Apps) != 0 || len(w.Jobs) != 0 {
+		t.Errorf("bob's world has %d apps, %d jobs", len(w.Apps), len(w.Jobs))
+	}
+	r.end(job.ID)
+}
+
+func TestTwoHundredDeploysAtOnce(t *testing.T) {
+	const n = 200
+	sim := startSim(t, pvesim.Options{TaskTime: 0, NodeMemoryMB: 512 << 10, NodeDiskGB: 20000})
+	r := openRig(t, testConfig(t.TempDir()))
+	r.connect(sim)
+	ids := make([]uint64, n)
+	var wg sync.WaitGroup
+	for i := range n {
+		wg.Go(func() {
+			_, j, err := r.DeployApp(t.Context(), admin, DeployRequest{CatalogID: "adminer", Hostname: fmt.Sprintf("app-%03d", i)})
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			ids[i] = j.ID
+		})
+	}
+	wg.Wait()
+	for _, id := range ids {
+		if j := r.end(id); j.State != "succeeded" {
+			t.Fatalf("job %d %s: %s\n%s", id, j.State, j.Error, r.dump())
+		}
+	}
+	apps, _ := r.Apps(t.Context(), admin)
+	seen := map[string]bool{}
+	for _, a := range apps {
+		for _, k := range []string{fmt.Sprint("vmid ", a.VMID), fmt.Sprint("port ", a.PublicPort), "name " + a.Hostname} {
+			if seen[k] {
+				t.Errorf("twice: %s", k)
+			}
+			seen[k] = true
+		}
+	}
+	macs := map[string]bool{}
+	for _, g := range managed(sim) {
+		for _, m := range g.MACs {
+			macs[strings.ToUpper(m)] = true
+		}
+	}
+	if len(apps) != n || len(managed(sim)) != n || len(macs) != n {
+		t.Errorf("%d apps, %d containers, %d MACs", len(apps), len(managed(sim)), len(macs))
+	}
+}
+
+func TestMemoryIsNeverPromisedTwice(t *testing.T) {
+	sim := startSim(t, pvesim.Options{TaskTime: 1, Nodes: 2, NodeMemoryMB: 10240})
+	r := openRig(t, testConfig(t.TempDir()))
+	r.connect(sim)
+	free := map[string]int{}
+	for _, n := range r.World(admin).Nodes {
+		free[n.Name] = n.FreeMB
+	}
+	var mu sync.Mutex
+	var refused error
+	var wg sync.WaitGroup
+	for i := range 20 {
+		wg.Go(func() {
+			_, _, err := r.DeployApp(t.Context(), admin, DeployRequest{CatalogID: "adminer", Hostname: fmt.Sprintf("app-%03d", i)})
+			mu.Lock()
+			defer mu.Unlock()
+			if err != nil {
+				refused = err
+			}
+		})
+	}
+	wg.Wait()
+	if !errors.Is(refused, ErrUnavailable) || !strings.Contains(refused.Error(), "no node has enough memory") {
+		t.Errorf("nobody was told that memory is short: %v", refused)
+	}
+	promised := map[string]int{}
+	for _, a := range r.cachedApps() {
+		promised[a.Node] += a.MemoryMB
+	}
+	for node, mb := range promised {
+		if mb > free[node] {
+			t.Errorf("%s had %d MB free, %d MB are promised", node, free[node], mb)
+		}
+	}
+}
+
+func TestDeployWaitsForAHostThatGoesAway(t *testing.T) {
+	sim := startSim(t, pvesim.Options{TaskTime: 0.05})
+	r := openRig(t, testConfig(t.TempDir()))
+	r.connect(sim)
+	_, job := r.deploy(DeployRequest{CatalogID: "adminer", Hostname: "patient"})
+	r.until("the container is being made", func() bool { return len(managed(sim)) > 0 })
+	sim.Disconnect()
+	r.until("the job waits for the host", func() bool {
+		j, ok := r.World(admin).Job(job.ID)
+		return ok && j.State == "waiting" && j.Waiting != ""
+	})
+	if w := r.World(admin); w.Hosts[0].State != "unreachable" || len(w.Alerts) == 0 {
+		t.Errorf("the world says %+v, alerts %+v", w.Hosts[0], w.Alerts)
+	}
+	sim.Reconnect()
+	if j := r.end(job.ID); j.State != "succeeded" || j.Attempt != 0 {
+		t.Errorf("it ended %s after %d retries: %s", j.State, j.Attempt, j.Error)
+	}
+	if n := len(managed(sim)); n != 1 {
+		t.Errorf("%d containers", n)
+	}
+}
+
+func TestPrivilegeErrorFailsAtOnceAndLeavesNothing(t *testing.T) {
+	sim := startSim(t, pvesim.Options{TaskTime: 0.01})
+	r := openRig(t, testConfig(t.TempDir()))
+	r.connect(sim)
+	remove := sim.Inject(pvesim.Fault{Method: "POST", Path: "/nodes/*/lxc", Do: "403:Permission check failed (/vms, VM.Allocate)"})
+	defer remove()
+	app, job := r.deploy(DeployRequest{CatalogID: "adminer", Hostname: "denied"})
+	j := r.end(job.ID)
+	if j.State != "failed" || j.Hint == "" || !strings.Contains(j.Error, "VM.Allocate") {
+		t.Errorf("ended %s: %q (%s)", j.State, j.Error, j.Hint)
+	}
+	got, err := r.App(t.Context(), admin, app.ID)
+	if err != nil || got.Status != StatusError || got.PublicPort != 0 || got.VMID != 0 {
+		t.Errorf("the app is %+v, %v", got, err)
+	}
+	if len(managed(sim)) != 0 {
+		t.Error("a container is left behind")
+	}
+}
+
+func TestCancelAtEveryStepLeavesNothing(t *testing.T) {
+	sim := startSim(t, pvesim.Options{TaskTime: 0.02})
+	cfg := testConfig(t.TempDir())
+	r := openRig(t, cfg)
+	r.connect(sim)
+	for i, step := range r.engine.StepsOf("deploy") {
+		_, job := r.deploy(DeployRequest{CatalogID: "adminer", Hostname: fmt.Sprintf("cancel-%02d", i)})
+		r.until("step "+step+" begins", func() bool {
+			j, err := r.Job(t.Context(), admin, job.ID)
+			return err == nil && (j.Ended || j.Steps[i].State != "pending")
+		})
+		_, err := r.CancelJob(t.Context(), admin, job.ID)
+		j := r.end(job.ID)
+		if errors.Is(err, ErrConflict) && j.State == "succeeded" {
+			continue // it was faster
+		}
+		if err != nil || j.State != "cancelled" || j.Left != "" {
+			t.Errorf("cancelled during %s: %v, ended %s: %s %s", step, err, j.State, j.Error, j.Left)
+		}
+		if _, err := r.App(t.Context(), admin, fmt.Sprintf("cancel-%02d", i)); !errors.Is(err, ErrNotFound) {
+			t.Errorf("cancelled during %s: the app is still there: %v", step, err)
+		}
+	}
+	apps, _ := r.Apps(t.Context(), admin)
+	if got := managed(sim); len(got) != len(apps) {
+		t.Errorf("%d containers for %d apps: %+v", len(got), len(apps), got)
+	}
+}
+
+func TestClassifyNeverRetriesWhatCannotPass(t *testing.T) {
+	for kind, want := range map[error]string{
+		pve.ErrUnreachable: "wait", pve.ErrTimeout: "retry", pve.ErrLocked: "retry", pve.ErrNoQuorum: "retry", pve.ErrBusy: "retry",
+		pve.ErrPermission: "fatal", pve.ErrParameter: "fatal", pve.ErrAuth: "fatal", pve.ErrCertificate: "fatal", pve.ErrHostKey: "fatal",
+		pve.ErrNoSpace: "fatal", pve.ErrNoSSH: "fatal", pve.ErrTask: "fatal",
+	} {
+		v := classify(fmt.Errorf("step: %w", kind))
+		name := [...]string{"fatal", "retry", "wait"}[v.Kind]
+		if name != want {
+			t.Errorf("%v is %s, want %s", kind, name, want)
+		}
+	}
+}

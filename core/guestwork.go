@@ -1,0 +1,247 @@
+package core
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"proximity/core/pve"
+	"proximity/jobs"
+	"proximity/store"
+)
+
+// guestRecord is what a job remembers of the calls it made about its
+// container: what it was about to do, and the tasks Proxmox answered with.
+type guestRecord struct {
+	CreateAt    time.Time // when the create was about to be sent; zero = never
+	CreateTask  pve.UPID
+	Created     bool // the container has been seen, and was ours
+	StartTask   pve.UPID
+	StopTask    pve.UPID
+	DestroyTask pve.UPID
+}
+
+// work is a step at work on an app's container, whatever the workflow: its
+// methods may be repeated after any crash.
+type work[D any] struct {
+	*jobs.Run[D]
+	c    *Core
+	app  app
+	host *liveHost
+	rec  *guestRecord // part of Data
+}
+
+func newWork[D any](c *Core, r *jobs.Run[D], id string, rec *guestRecord) (*work[D], error) {
+	w := &work[D]{Run: r, c: c, rec: rec}
+	err := c.store.View(func(tx *store.Tx) error {
+		var err error
+		w.app, err = c.apps.Get(tx, id)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read app %s: %w", id, err)
+	}
+	w.host, err = c.liveHost(w.app.Host)
+	return w, err
+}
+
+// keep writes the job's data and a change of the app together.
+func (d *work[D]) keep(change func(*app)) error {
+	return d.Save(func(tx *store.Tx) error {
+		return d.c.changeApp(tx, d.app.ID, func(a *app) error {
+			change(a)
+			d.app = *a
+			return nil
+		})
+	})
+}
+
+func (d *work[D]) start(ctx context.Context) error {
+	if d.rec.StartTask == "" {
+		st, err := d.host.client.Status(ctx, d.app.Node, d.app.VMID)
+		if err != nil {
+			return err
+		}
+		if st.Status == "running" {
+			return nil
+		}
+		upid, err := d.host.client.Start(ctx, d.app.Node, d.app.VMID)
+		if errors.Is(err, pve.ErrRunning) {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("start CT %d: %w", d.app.VMID, err)
+		}
+		d.rec.StartTask = upid
+		if err := d.Save(); err != nil {
+			return err
+		}
+	}
+	return d.wait(ctx, &d.rec.StartTask, "start the container")
+}
+
+// wait follows a recorded task to its end; a failed one is forgotten, so that a
+// retry starts a new one.
+func (d *work[D]) wait(ctx context.Context, task *pve.UPID, what string) error {
+	err := d.host.client.Wait(ctx, *task, func(line string) {
+		if line = SafeText(line, 500); line != "" {
+			d.Log(jobs.Info, line)
+			if f, ok := percent(line); ok {
+				d.Progress(f, "")
+			}
+		}
+	})
+	var failed *pve.TaskError
+	if errors.As(err, &failed) {
+		*task = ""
+		if e := d.Save(); e != nil {
+			return e
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", what, err)
+	}
+	return nil
+}
+
+// network waits until the container has an address that ports may lead to.
+func (d *work[D]) network(ctx context.Context) error {
+	for {
+		addr, err := d.c.guestIP(ctx, d.host, d.app)
+		if err != nil {
+			return err
+		}
+		if addr.IsValid() {
+			d.Logf(jobs.Info, "address %s", addr)
+			return d.keep(func(a *app) { a.Address = addr.String() })
+		}
+		if err := pause(ctx, d.c.cfg.Pace.TaskPoll); err != nil {
+			return &Error{Kind: ErrFailed, Text: fmt.Sprintf("CT %d got no address on %s", d.app.VMID, d.c.Settings().Bridge), Hint: "is there a DHCP server on that bridge, and are its addresses among the guest networks?", Err: err}
+		}
+	}
+}
+
+// pause waits, or tells that ctx ended.
+func pause(ctx context.Context, t time.Duration) error {
+	timer := time.NewTimer(t)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+		return nil
+	}
+}
+
+// finishOthers waits for a running create of our vmid whose UPID never reached
+// us, because we died or the connection was cut.
+func (d *work[D]) finishOthers(ctx context.Context) error {
+	if d.rec.CreateAt.IsZero() {
+		return nil
+	}
+	tasks, err := d.host.client.Tasks(ctx, d.app.Node, pve.TaskFilter{VMID: d.app.VMID, Type: "vzcreate", Source: "active"})
+	if err != nil {
+		return err
+	}
+	for _, t := range tasks {
+		if !t.Running {
+			continue
+		}
+		d.rec.CreateTask = t.UPID
+		if err := d.Save(); err != nil {
+			return err
+		}
+		d.Log(jobs.Info, "found the create that was already under way")
+		return d.wait(ctx, &d.rec.CreateTask, "create the container")
+	}
+	return nil
+}
+
+// destroy takes back what create made: only a container that is ours goes.
+func (d *work[D]) destroy(ctx context.Context) error {
+	if d.rec.CreateAt.IsZero() || d.app.VMID == 0 {
+		return nil
+	}
+	if err := d.settleCreate(ctx); err != nil {
+		return err
+	}
+	for range 20 {
+		who, err := d.c.whose(ctx, d.host, d.app)
+		if err != nil {
+			return err
+		}
+		switch who {
+		case absent:
+			d.Logf(jobs.Info, "CT %d is gone", d.app.VMID)
+			return nil
+		case foreign:
+			if !d.rec.Created {
+				return nil // ours was never made
+			}
+			return &Error{Kind: ErrConflict, Text: fmt.Sprintf("CT %d on %s does not carry our marks any more", d.app.VMID, d.app.Node), Hint: "look at it in Proxmox: nothing was destroyed"}
+		case unready:
+			if err := pause(ctx, d.c.cfg.Pace.TaskPoll); err != nil {
+				return err
+			}
+		case ours:
+			if err := d.destroyOnce(ctx); err != nil {
+				return err
+			}
+		}
+	}
+	return fmt.Errorf("CT %d on %s does not go: %w", d.app.VMID, d.app.Node, errPassing)
+}
+
+// settleCreate lets a create that is still running come to its end: killing it
+// would leave a lock that only root can clear.
+func (d *work[D]) settleCreate(ctx context.Context) error {
+	var failed *pve.TaskError
+	if d.rec.CreateTask == "" {
+		if err := d.finishOthers(ctx); err != nil && !errors.As(err, &failed) {
+			return err
+		}
+		return nil
+	}
+	if err := d.wait(ctx, &d.rec.CreateTask, "let the create end"); err != nil && !errors.As(err, &failed) {
+		return err
+	}
+	return nil
+}
+
+func (d *work[D]) destroyOnce(ctx context.Context) error {
+	client, a := d.host.client, d.app
+	st, err := client.Status(ctx, a.Node, a.VMID)
+	if err != nil {
+		return ignore(err, pve.ErrNotFound)
+	}
+	if st.Status == "running" {
+		upid, err := client.Stop(ctx, a.Node, a.VMID)
+		if err == nil {
+			d.rec.StopTask = upid
+			err = d.wait(ctx, &d.rec.StopTask, "stop the container")
+		}
+		if err := ignore(err, pve.ErrNotRunning, pve.ErrNotFound); err != nil {
+			return err
+		}
+	}
+	upid, err := client.Destroy(ctx, a.Node, a.VMID, pve.DestroyOptions{Purge: true, Force: true})
+	if err != nil {
+		return ignore(err, pve.ErrNotFound)
+	}
+	d.rec.DestroyTask = upid
+	if err := d.Save(); err != nil {
+		return err
+	}
+	return d.wait(ctx, &d.rec.DestroyTask, "destroy the container")
+}
+
+// ignore makes the kinds given no error.
+func ignore(err error, kinds ...error) error {
+	for _, k := range kinds {
+		if errors.Is(err, k) {
+			return nil
+		}
+	}
+	return err
+}
