@@ -173,6 +173,9 @@ func (c *Core) open() error {
 		c.cfg.tamper(&deploy)
 	}
 	jobs.Register(c.engine, deploy)
+	for _, w := range c.lifecycleWorkflows() {
+		jobs.Register(c.engine, w)
+	}
 	if err := c.loadHosts(); err != nil {
 		return err
 	}

@@ -308,3 +308,67 @@ func TestClassifyNeverRetriesWhatCannotPass(t *testing.T) {
 		}
 	}
 }
+
+func TestAppsAreStoppedStartedRestartedAndDeleted(t *testing.T) {
+	sim := startSim(t, pvesim.Options{TaskTime: 0.01})
+	r := openRig(t, testConfig(t.TempDir()))
+	r.connect(sim)
+	app, job := r.deploy(DeployRequest{CatalogID: "adminer", Hostname: "tool"})
+	if _, err := r.DoApp(t.Context(), admin, StopApp, "tool"); !errors.Is(err, ErrConflict) || !strings.Contains(err.Error(), "deploy") {
+		t.Errorf("a second verb during the deploy: %v", err)
+	}
+	r.end(job.ID)
+	do := func(verb AppVerb, want AppStatus) {
+		t.Helper()
+		j, err := r.DoApp(t.Context(), admin, verb, "tool")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if j = r.end(j.ID); j.State != "succeeded" {
+			t.Fatalf("%s ended %s: %s\n%s", verb, j.State, j.Error, r.dump())
+		}
+		if a, err := r.App(t.Context(), admin, "tool"); want != "" && (err != nil || a.Status != want) {
+			t.Fatalf("after %s it is %+v, %v", verb, a, err)
+		}
+	}
+	do(StopApp, StatusStopped)
+	if _, err := r.DoApp(t.Context(), admin, StopApp, "tool"); !errors.Is(err, ErrConflict) {
+		t.Errorf("stopping a stopped app: %v", err)
+	}
+	do(StartApp, StatusRunning)
+	do(RestartApp, StatusRunning)
+	r.until("its page answers again", func() bool { code, _, err := get(app.URL); return err == nil && code == 200 })
+	do(DeleteApp, "")
+	if len(managed(sim)) != 0 {
+		t.Error("its container is still there")
+	}
+	if _, err := r.App(t.Context(), admin, "tool"); !errors.Is(err, ErrNotFound) {
+		t.Errorf("its record is still there: %v", err)
+	}
+}
+
+func TestDeleteNeverTouchesAContainerThatIsNotOurs(t *testing.T) {
+	sim := startSim(t, pvesim.Options{TaskTime: 0.01})
+	r := openRig(t, testConfig(t.TempDir()))
+	r.connect(sim)
+	app, job := r.deploy(DeployRequest{CatalogID: "adminer", Hostname: "tool"})
+	r.end(job.ID)
+	app, _ = r.App(t.Context(), admin, app.ID)
+	l, _ := r.liveHost("lab")
+	if err := l.client.SetConfig(t.Context(), app.Node, app.VMID, map[string]string{"description": "somebody else's now"}, ""); err != nil {
+		t.Fatal(err)
+	}
+	j, err := r.DoApp(t.Context(), admin, DeleteApp, "tool")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if j = r.end(j.ID); j.State != "failed" || j.Hint == "" {
+		t.Errorf("the delete ended %s: %s", j.State, j.Error)
+	}
+	for _, g := range sim.Guests() {
+		if g.VMID == app.VMID {
+			return
+		}
+	}
+	t.Error("a container without our marks was destroyed")
+}
