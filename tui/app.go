@@ -1,0 +1,446 @@
+package tui
+
+import (
+	"strconv"
+	"time"
+
+	tea "charm.land/bubbletea/v2"
+
+	"proximity/core"
+	"proximity/tui/ui"
+)
+
+// The tabs of an app.
+const (
+	tabOverview = iota
+	tabLogs
+	tabActivity
+	tabMetrics
+	tabBackups
+	tabConsole
+	tabConfig
+	tabs
+)
+
+// tabName is a tab's name.
+func tabName(i int) string {
+	return [tabs]string{"Overview", "Logs", "Activity", "Metrics", "Backups", "Console", "Config"}[i]
+}
+
+// tabComing is what a tab that is not there yet will be.
+func tabComing(i int) string {
+	return [tabs]string{
+		tabMetrics: "Metrics will draw the last day of this app's processor, memory, disk and network.",
+		tabBackups: "Backups will list this app's archives, make one, and restore one.",
+		tabConsole: "Console will open a root shell inside this app's container.",
+		tabConfig:  "Config will change this app's cores, memory, disk and fields.",
+	}[i]
+}
+
+// app is one app.
+type app struct {
+	id    string
+	at    int // tab
+	view  core.AppView
+	gone  bool // it was there and is not any more
+	known bool
+	past  jobRows
+	jobs  *ui.Table
+	tail  *appTail
+}
+
+func newApp(id string) *app { return &app{id: id, jobs: newJobs().table, tail: newTail()} }
+
+func (p *app) digit() int { return 2 }
+
+func (p *app) crumbs(*Console) []string {
+	name := p.view.Hostname
+	if name == "" {
+		name = p.id
+	}
+	return []string{name, tabName(p.at)}
+}
+
+func (p *app) note(*Console) string { return "" }
+
+func (p *app) scope(*Console) scope {
+	s := onApp | inTabs | inStack
+	switch p.at {
+	case tabLogs:
+		s |= inLog
+		if p.tail.lines.Query() != "" {
+			s |= inSearch
+		}
+	case tabActivity:
+		s |= inList
+	}
+	return s
+}
+
+func (p *app) on(*Console) object { return appObject(p.id) }
+
+func (p *app) world(c *Console) {
+	if a, ok := c.world.App(p.id); ok {
+		p.view, p.known, p.gone = a, true, false
+	} else {
+		p.gone = true
+	}
+	p.past = jobRows{c: c}
+	for i := range c.world.Jobs {
+		if c.world.Jobs[i].AppID == p.id {
+			p.past.jobs = append(p.past.jobs, c.world.Jobs[i])
+		}
+	}
+	p.jobs.SetRows(&p.past)
+}
+
+func (p *app) move(_ *Console, m motion, n int) bool {
+	switch p.at {
+	case tabLogs:
+		return moveLog(p.tail.lines, m, n)
+	case tabActivity:
+		return moveTable(p.jobs, m, n)
+	}
+	return false
+}
+
+func (p *app) log() *ui.Log { return p.tail.lines }
+
+func (p *app) query() string {
+	if p.at == tabLogs {
+		return p.tail.lines.Query()
+	}
+	return ""
+}
+
+func (p *app) find(_ *Console, q string) { p.tail.lines.Search(q) }
+
+// enter opens the job under the cursor of the activity.
+func (p *app) enter(c *Console) (tea.Cmd, bool) {
+	if p.at != tabActivity {
+		return nil, false
+	}
+	id := p.jobs.ID()
+	if id == "" {
+		return nil, false
+	}
+	return c.push(newJob(parseJob(id))), true
+}
+
+func (p *app) tab(c *Console, dir int) (tea.Cmd, bool) {
+	to := p.at + dir
+	if to < 0 || to >= tabs {
+		return nil, false
+	}
+	return p.show(c, to), true
+}
+
+// show goes to a tab. The log is read only while its tab is in front.
+func (p *app) show(c *Console, tab int) tea.Cmd {
+	p.at = tab
+	c.touched = true
+	if tab == tabLogs {
+		return p.tail.start(c, p)
+	}
+	p.tail.stop()
+	return nil
+}
+
+func (p *app) opened(c *Console) tea.Cmd { return p.show(c, p.at) }
+func (p *app) closed(*Console)           { p.tail.stop() }
+
+func (p *app) beat(c *Console) tea.Cmd {
+	if p.at == tabLogs {
+		p.tail.collect()
+		return p.tail.again(c, p)
+	}
+	return nil
+}
+
+func (p *app) receive(c *Console, gen uint64, body any) tea.Cmd {
+	return p.tail.receive(c, gen, body)
+}
+
+func (p *app) body(c *Console, w, h int) []string {
+	if p.gone {
+		l := c.theme.NewLine(w)
+		text := "there is no such app any more"
+		if p.known {
+			text = p.view.Hostname + " is gone: it was removed"
+		}
+		return []string{"", l.Space(2).Add(ui.Text, text).Add(ui.Muted, " · esc goes back").String()}
+	}
+	var out []string
+	if w >= normalW && h >= 20 {
+		out = append(out, p.headline(c, w))
+	}
+	out = append(out, p.tabRow(c, w))
+	if h >= 14 {
+		out = append(out, "")
+	}
+	rest := h - len(out)
+	switch p.at {
+	case tabOverview:
+		return append(out, p.overview(c, w, rest)...)
+	case tabLogs:
+		return append(out, p.tail.body(c, w, rest)...)
+	case tabActivity:
+		if p.jobs.Total() == 0 {
+			l := c.theme.NewLine(w)
+			return append(out, l.Space(2).Add(ui.Muted, "no job of this app is remembered").String())
+		}
+		out = append(out, p.jobs.Header(c.theme, w))
+		return append(out, p.jobs.Lines(c.theme, w, rest-1)...)
+	}
+	return append(out, comingLines(c, w, tabComing(p.at))...)
+}
+
+func (p *app) headline(c *Console, w int) string {
+	a := &p.view
+	l := c.theme.NewLine(w)
+	sign, role := statusLook(a)
+	l.Space(1).Add(ui.Strong, a.Hostname).Space(3).Add(role, sign+" "+string(a.Status))
+	if a.Status == core.StatusRunning && a.Metrics != nil && !a.Stale {
+		l.Add(ui.Muted, " "+ui.Span(time.Duration(a.Metrics.Uptime)*time.Second))
+	}
+	about := a.Name
+	if a.Version != "" {
+		about += " " + a.Version
+	}
+	l.Space(3).Add(ui.Muted, about)
+	r := c.theme.NewLine(w)
+	r.Add(ui.Muted, whereIs(a)+" · owner "+a.Owner).Space(1)
+	return l.Ends(r).String()
+}
+
+// whereIs says where an app's container is.
+func whereIs(a *core.AppView) string {
+	switch {
+	case a.Node == "":
+		return "no container yet"
+	case a.VMID == 0:
+		return "on " + a.Node
+	}
+	return "CT " + strconv.Itoa(a.VMID) + " on " + a.Node
+}
+
+func (p *app) tabRow(c *Console, w int) string {
+	l := c.theme.NewLine(w)
+	if w < narrowW {
+		l.Space(1).Add(ui.Muted, "‹ ").Add(ui.Accent, tabName(p.at)).Add(ui.Muted, " "+strconv.Itoa(p.at+1)+"/"+strconv.Itoa(tabs)+" ›")
+		return l.String()
+	}
+	for i := range tabs {
+		if i == p.at {
+			l.Add(ui.Accent, "["+tabName(i)+"]")
+		} else {
+			l.Space(1).Add(ui.Muted, tabName(i)).Space(1)
+		}
+	}
+	return l.String()
+}
+
+// section is a heading with lines under it.
+type section struct {
+	title string
+	lines []string
+}
+
+// overview shows the app's numbers, ways in and placement.
+func (p *app) overview(c *Console, w, h int) []string {
+	a := &p.view
+	var out []string
+	if a.Status == core.StatusError {
+		out = append(out, p.trouble(c, w)...)
+	}
+	if a.Drift != "" {
+		l := c.theme.NewLine(w)
+		out = append(out, l.Space(2).Add(ui.Warn, ui.Alert+" "+a.Drift).String(), "")
+	}
+	if a.Job != nil {
+		l := c.theme.NewLine(w)
+		l.Space(2).Add(ui.Busy, ui.Half+" "+a.Job.Kind).Space(2).Gauge(ui.Chart, a.Job.Progress, min(24, w/3)).Space(2)
+		out = append(out, l.Add(ui.Text, jobLine(a.Job)).Add(ui.Muted, " · job "+jobID(a.Job.ID)).String(), "")
+	}
+	if w >= wideW {
+		left, right := w*56/100, w-w*56/100-1
+		out = append(out, beside(c, w, left, p.gauges(c, left), p.ways(c, right))...)
+		out = append(out, "")
+		out = append(out, beside(c, w, left, p.placement(c, left), p.notes(c, right))...)
+		return out
+	}
+	out = append(out, flat(c, w, p.ways(c, w))...)
+	if h > 12 {
+		out = append(out, "")
+	}
+	out = append(out, flat(c, w, p.gauges(c, w))...)
+	if h > 12 {
+		out = append(out, "")
+	}
+	out = append(out, flat(c, w, p.placement(c, w))...)
+	if len(out)+3 < h {
+		out = append(out, "")
+		out = append(out, flat(c, w, p.notes(c, w))...)
+	}
+	return out
+}
+
+// trouble says what happened, and what to do next.
+func (p *app) trouble(c *Console, w int) []string {
+	var out []string
+	for i, s := range ui.Wrap(p.view.Error, w-6) {
+		l := c.theme.NewLine(w)
+		sign := ui.Cross
+		if i > 0 {
+			sign = " "
+		}
+		out = append(out, l.Space(2).Add(ui.Error, sign+" "+s).String())
+	}
+	for _, s := range ui.Wrap(p.view.Hint, w-6) {
+		if s != "" {
+			l := c.theme.NewLine(w)
+			out = append(out, l.Space(4).Add(ui.Text, s).String())
+		}
+	}
+	return append(out, "")
+}
+
+func (p *app) gauges(c *Console, w int) section {
+	a, m := &p.view, p.view.Metrics
+	s := section{title: "NOW"}
+	if a.Stale {
+		s.title = "LAST KNOWN, FROM " + a.AsOf.In(c.loc).Format("15:04:05")
+	}
+	known := m != nil
+	bar := max(8, min(20, w/3-4))
+	row := func(label string, share float64, text string, spark []float64) {
+		l := c.theme.NewLine(w)
+		l.Space(2).Cell(ui.Muted, label, 6)
+		role := ui.Load(share)
+		if a.Stale {
+			role = ui.Stale
+			text = "(" + text + ")"
+		}
+		if !known {
+			l.NoGauge(bar).Space(2).Add(ui.Muted, ui.Unknown)
+			s.lines = append(s.lines, l.String())
+			return
+		}
+		l.Gauge(role, share, bar).Space(2).Cell(ui.Text, text, 15)
+		if room := l.Left() - 3; room >= 14 && len(spark) > 1 {
+			l.Spark(ui.Chart, spark, min(room, 30))
+		}
+		s.lines = append(s.lines, l.String())
+	}
+	if !known {
+		m = &core.Metrics{}
+	}
+	row("CPU", m.CPU, ui.Percent(m.CPU)+" of "+ui.Count(a.Cores, "core"), c.history(appHistory(a), false))
+	row("MEM", memShare(m), ui.Bytes(m.Mem)+" of "+ui.Bytes(m.MaxMem), c.history(appHistory(a), true))
+	row("DISK", diskShare(m), ui.Bytes(m.Disk)+" of "+ui.Bytes(m.MaxDisk), nil)
+	l := c.theme.NewLine(w)
+	l.Space(2).Cell(ui.Muted, "NET", 6)
+	if known {
+		l.Add(ui.Text, "in "+ui.Rate(m.NetIn)+"  out "+ui.Rate(m.NetOut))
+	} else {
+		l.Add(ui.Muted, ui.Unknown)
+	}
+	s.lines = append(s.lines, l.String())
+	return s
+}
+
+func (p *app) ways(c *Console, w int) section {
+	a := &p.view
+	s := section{title: "ACCESS"}
+	l := c.theme.NewLine(w)
+	l.Space(2).Cell(ui.Muted, "web", 11)
+	if a.URL != "" {
+		l.Link(ui.Accent, a.URL, a.URL).Space(2).Add(ui.Key, "w").Add(ui.Muted, " copies")
+	} else {
+		l.Add(ui.Muted, ui.Unknown)
+	}
+	s.lines = append(s.lines, l.String())
+	l = c.theme.NewLine(w)
+	l.Space(2).Cell(ui.Muted, "container", 11)
+	switch {
+	case a.Address == "":
+		l.Add(ui.Muted, ui.Unknown)
+	case a.InternalPort > 0:
+		l.Add(ui.Text, a.Address+" port "+strconv.Itoa(a.InternalPort))
+	default:
+		l.Add(ui.Text, a.Address)
+	}
+	s.lines = append(s.lines, l.String())
+	l = c.theme.NewLine(w)
+	l.Space(2).Cell(ui.Muted, "log", 11).Add(ui.Text, "ssh "+c.host+" logs "+a.Hostname+" -f")
+	s.lines = append(s.lines, l.String())
+	return s
+}
+
+func (p *app) placement(c *Console, w int) section {
+	a := &p.view
+	s := section{title: "PLACEMENT"}
+	row := func(label, text string) {
+		if text == "" {
+			return
+		}
+		l := c.theme.NewLine(w)
+		s.lines = append(s.lines, l.Space(2).Cell(ui.Muted, label, 11).Add(ui.Text, text).String())
+	}
+	where := whereIs(a)
+	if a.Host != "" {
+		where += ", host " + a.Host
+	}
+	row("container", where)
+	size := sizes(a)
+	if a.SwapMB > 0 {
+		size += ", swap " + ui.MB(a.SwapMB)
+	}
+	if a.Storage != "" {
+		size += " on " + a.Storage
+	}
+	row("size", size)
+	row("system", a.OS)
+	row("made", ui.When(c.now(), a.CreatedAt, c.loc)+" by "+a.Owner)
+	row("since", string(a.Status)+", "+ui.When(c.now(), a.ChangedAt, c.loc))
+	return s
+}
+
+func (p *app) notes(c *Console, w int) section {
+	s := section{title: "AFTER INSTALL"}
+	if p.view.Notes == "" {
+		return section{}
+	}
+	for _, row := range ui.Wrap(p.view.Notes, w-4) {
+		l := c.theme.NewLine(w)
+		s.lines = append(s.lines, l.Space(2).Add(ui.Text, row).String())
+	}
+	return s
+}
+
+// flat is a section with its heading.
+func flat(c *Console, w int, s section) []string {
+	if s.title == "" {
+		return nil
+	}
+	l := c.theme.NewLine(w)
+	return append([]string{l.Space(1).Add(ui.Heading, s.title).String()}, s.lines...)
+}
+
+// beside puts two sections next to each other; left is left's width.
+func beside(c *Console, w, left int, a, b section) []string {
+	x, y := flat(c, left, a), flat(c, w-left-1, b)
+	var out []string
+	for i := range max(len(x), len(y)) {
+		l := c.theme.NewLine(w)
+		if i < len(x) {
+			l.Raw(x[i])
+		}
+		if i < len(y) {
+			l.To(left + 1)
+			l.Raw(y[i])
+		}
+		out = append(out, l.String())
+	}
+	return out
+}

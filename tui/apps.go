@@ -1,0 +1,429 @@
+package tui
+
+import (
+	"strconv"
+	"strings"
+	"time"
+
+	"proximity/core"
+	"proximity/tui/ui"
+)
+
+// apps is the list of apps.
+type apps struct {
+	table *ui.Table
+	rows  appRows
+}
+
+// The columns of the apps table.
+const (
+	appName = iota
+	appStatus
+	appCPU
+	appMem
+	appUp
+	appNode
+	appCT
+	appVersion
+	appURL
+)
+
+func newApps() *apps {
+	return &apps{table: ui.NewTable(
+		ui.Column{Title: "NAME", Width: 12, Flex: true, Sorts: true},
+		ui.Column{Title: "STATUS", Width: 11, Sorts: true},
+		ui.Column{Title: "CPU", Width: 13, Sorts: true, Joins: true, Drop: 4},
+		ui.Column{Title: "MEM", Width: 12, Sorts: true, Joins: true, Drop: 5},
+		ui.Column{Title: "UP", Width: 6, Right: true, Sorts: true, Joins: true, Drop: 6},
+		ui.Column{Title: "NODE", Width: 8, Sorts: true, Drop: 3},
+		ui.Column{Title: "CT", Width: 5, Right: true, Drop: 8, Sorts: true},
+		ui.Column{Title: "VERSION", Width: 9, Drop: 9, Sorts: true},
+		ui.Column{Title: "WEB", Width: 21, Flex: true, Drop: 7},
+	)}
+}
+
+func (p *apps) digit() int               { return 2 }
+func (p *apps) crumbs(*Console) []string { return nil }
+func (p *apps) list() *ui.Table          { return p.table }
+func (p *apps) query() string            { return p.table.Query() }
+
+func (p *apps) find(_ *Console, q string) { p.table.Filter(q) }
+
+func (p *apps) note(*Console) string { return tableNote(p.table) }
+
+// tableNote counts rows, marks and what the filter lets through.
+func tableNote(t *ui.Table) string {
+	s := strconv.Itoa(t.Total())
+	if ids, hidden := t.Marked(); len(ids) > 0 {
+		s += " · " + strconv.Itoa(len(ids)) + " marked"
+		if hidden > 0 {
+			s += " (" + strconv.Itoa(hidden) + " hidden)"
+		}
+	}
+	if q := t.Query(); q != "" {
+		s += " · \"" + q + "\" (" + strconv.Itoa(t.Len()) + ")"
+	}
+	return s
+}
+
+func (p *apps) scope(*Console) scope {
+	s := inList | inTable
+	if p.table.Len() > 0 {
+		s |= onApp
+	}
+	return s
+}
+
+func (p *apps) on(*Console) object {
+	if id := p.table.ID(); id != "" {
+		return appObject(id)
+	}
+	return object{}
+}
+
+func (p *apps) move(_ *Console, m motion, n int) bool { return moveTable(p.table, m, n) }
+
+func (p *apps) world(c *Console) {
+	p.rows = appRows{c: c, apps: c.world.Apps}
+	p.table.SetRows(&p.rows)
+}
+
+func (p *apps) body(c *Console, w, h int) []string {
+	if p.table.Total() == 0 {
+		return noApps(c, w)
+	}
+	if p.table.Len() == 0 {
+		return nothingMatches(c, w, "app", p.query())
+	}
+	p.columns(w)
+	var out []string
+	rows := h
+	if h >= 8 {
+		out = append(out, p.table.Header(c.theme, w))
+		rows--
+	}
+	strip := w >= narrowW && h >= 14
+	if strip {
+		rows -= 3
+	}
+	out = append(out, p.table.Lines(c.theme, w, rows)...)
+	if strip {
+		for len(out) < h-2 {
+			out = append(out, "")
+		}
+		if row, ok := p.table.Row(); ok {
+			out = append(out, p.strip(c, w, &p.rows.apps[row])...)
+		}
+	}
+	return out
+}
+
+// columns chooses bars for wide terminals and bare numbers for others.
+func (p *apps) columns(w int) {
+	cpu, mem := 13, 12
+	if w < wideW {
+		cpu, mem = 5, 5
+	}
+	status := 12
+	if w < narrowW {
+		status = 9
+	}
+	if c := p.table.Cols; c[appCPU].Width != cpu || c[appStatus].Width != status {
+		c[appCPU].Width, c[appMem].Width, c[appStatus].Width = cpu, mem, status
+		c[appCPU].Right, c[appMem].Right = w < wideW, w < wideW
+		p.table.Cols = c
+		p.table.Reflow()
+	}
+}
+
+// strip says more about the row under the cursor.
+func (p *apps) strip(c *Console, w int, a *core.AppView) []string {
+	l := c.theme.NewLine(w)
+	l.Space(3).Add(ui.Strong, a.Hostname).Space(2)
+	facts := []string{a.Name}
+	if a.Owner != "" {
+		facts = append(facts, "owner "+a.Owner)
+	}
+	facts = append(facts, sizes(a), string(a.Status)+" since "+ui.When(c.now(), a.ChangedAt, c.loc))
+	l.Add(ui.Muted, strings.Join(facts, " · "))
+	first := l.String()
+	l.Reset(w)
+	l.Space(3)
+	switch {
+	case a.Status == core.StatusError:
+		l.Add(ui.Error, a.Error)
+		if a.Hint != "" {
+			l.Add(ui.Muted, " · "+a.Hint)
+		}
+	case a.Job != nil:
+		l.Add(ui.Busy, jobLine(a.Job))
+	case a.Stale:
+		l.Add(ui.Stale, a.Host+" does not answer: numbers are from "+ui.When(c.now(), a.AsOf, c.loc))
+	case a.Drift != "":
+		l.Add(ui.Warn, a.Drift)
+	case a.URL != "":
+		l.Link(ui.Accent, a.URL, a.URL)
+	}
+	return []string{first, l.String()}
+}
+
+func sizes(a *core.AppView) string {
+	return ui.Count(a.Cores, "core") + " " + ui.MB(a.MemoryMB) + " " + strconv.Itoa(a.DiskGB) + "G"
+}
+
+// jobLine is a job in a line: "installing docker (step 4 of 13) 64%".
+func jobLine(j *core.JobRef) string {
+	if j.Waiting != "" {
+		return j.Kind + " waits: " + j.Waiting
+	}
+	s := j.Title
+	if j.Steps > 0 {
+		s += " (step " + strconv.Itoa(j.Step) + " of " + strconv.Itoa(j.Steps) + ")"
+	}
+	return s + " " + ui.Percent(j.Progress)
+}
+
+// statusLook is the symbol and role of an app's state.
+func statusLook(a *core.AppView) (string, ui.Role) {
+	switch a.Status {
+	case core.StatusRunning:
+		if a.Stale {
+			return ui.Dot, ui.Stale
+		}
+		return ui.Dot, ui.OK
+	case core.StatusStopped:
+		return ui.Ring, ui.Muted
+	case core.StatusError:
+		return ui.Cross, ui.Error
+	}
+	return ui.Half, ui.Busy
+}
+
+// noApps is the first run: why it is empty, and the key that fills it.
+func noApps(c *Console, w int) []string {
+	if len(c.world.Hosts) == 0 {
+		return welcome(c, w)
+	}
+	text := "No apps yet."
+	l := c.theme.NewLine(w)
+	out := []string{"", l.Space(2).Add(ui.Strong, text).String(), ""}
+	l = c.theme.NewLine(w)
+	return append(out, l.Space(2).Add(ui.Key, "n").Add(ui.Text, " opens the catalog: choose an app, it is deployed in about two minutes.").String())
+}
+
+// nothingMatches says why a filtered list is empty, and the way out.
+func nothingMatches(c *Console, w int, what, query string) []string {
+	l := c.theme.NewLine(w)
+	l.Space(2).Add(ui.Text, "no "+what+" matches ").Add(ui.Strong, "\""+query+"\"").Add(ui.Muted, " · ").Add(ui.Key, "esc").Add(ui.Text, " clears the filter")
+	return []string{"", l.String()}
+}
+
+// appRows are the apps of a world.
+type appRows struct {
+	c    *Console
+	apps []core.AppView
+	hay  []string // lower case, made at the first filter
+}
+
+func (r *appRows) Len() int        { return len(r.apps) }
+func (r *appRows) ID(i int) string { return r.apps[i].ID }
+
+// Match takes plain words and key:value pairs (node:, host:, by:, state:, app:).
+func (r *appRows) Match(i int, terms []string) bool {
+	if r.hay == nil {
+		r.hay = make([]string, len(r.apps))
+	}
+	if r.hay[i] == "" {
+		a := &r.apps[i]
+		r.hay[i] = strings.ToLower(strings.Join([]string{
+			a.Hostname, a.Name, string(a.Status), a.Node, "ct" + strconv.Itoa(a.VMID), a.URL,
+			"node:" + a.Node, "host:" + a.Host, "by:" + a.Owner, "state:" + string(a.Status), "app:" + a.CatalogID,
+		}, " "))
+	}
+	for _, t := range terms {
+		if !strings.Contains(r.hay[i], t) {
+			return false
+		}
+	}
+	return true
+}
+
+func (r *appRows) Less(col, i, j int) bool {
+	a, b := &r.apps[i], &r.apps[j]
+	switch col {
+	case appStatus:
+		return a.Status < b.Status
+	case appCPU:
+		return metric(a, func(m *core.Metrics) float64 { return m.CPU }) < metric(b, func(m *core.Metrics) float64 { return m.CPU })
+	case appMem:
+		return metric(a, func(m *core.Metrics) float64 { return float64(m.Mem) }) < metric(b, func(m *core.Metrics) float64 { return float64(m.Mem) })
+	case appUp:
+		return metric(a, func(m *core.Metrics) float64 { return float64(m.Uptime) }) < metric(b, func(m *core.Metrics) float64 { return float64(m.Uptime) })
+	case appNode:
+		return a.Node < b.Node
+	case appCT:
+		return a.VMID < b.VMID
+	case appVersion:
+		return a.Version < b.Version
+	}
+	return a.Hostname < b.Hostname
+}
+
+func metric(a *core.AppView, f func(*core.Metrics) float64) float64 {
+	if a.Metrics == nil {
+		return -1
+	}
+	return f(a.Metrics)
+}
+
+func (r *appRows) Cell(l *ui.Line, i, col, width int, selected bool) {
+	a := &r.apps[i]
+	m := a.Metrics
+	switch col {
+	case appName:
+		nameCell(l, a.Hostname, width, selected)
+	case appStatus:
+		sign, role := statusLook(a)
+		l.Add(role, sign).Space(1)
+		word := string(a.Status)
+		if a.Drift != "" && width > 10 {
+			word += " " + ui.Alert
+		}
+		l.Cell(role, word, width-2)
+	case appCPU:
+		if width < 13 {
+			number(l, a.Stale, m != nil && a.Status != core.StatusStopped, percentOf(m, cpuShare), width)
+			return
+		}
+		l.Spark(chartRole(a), r.c.history(appHistory(a), false), 7)
+		number(l, a.Stale, m != nil && a.Status != core.StatusStopped, percentOf(m, cpuShare), width-7)
+	case appMem:
+		if width < 12 {
+			number(l, a.Stale, m != nil && a.Status != core.StatusStopped, bytesOf(m), width)
+			return
+		}
+		if m == nil || a.Status == core.StatusStopped {
+			l.NoGauge(6)
+		} else if a.Stale {
+			l.Gauge(ui.Stale, memShare(m), 6)
+		} else {
+			l.Gauge(ui.Load(memShare(m)), memShare(m), 6)
+		}
+		number(l, a.Stale, m != nil && a.Status != core.StatusStopped, bytesOf(m), width-6)
+	case appUp:
+		switch {
+		case a.Stale:
+			l.Right(ui.Stale, ui.Span(r.c.now().Sub(a.AsOf))+" old", width)
+		case m == nil || m.Uptime <= 0:
+			l.Right(ui.Muted, ui.Unknown, width)
+		default:
+			l.Right(ui.Muted, ui.Span(time.Duration(m.Uptime)*time.Second), width)
+		}
+	case appNode:
+		l.Cell(ui.Muted, a.Node, width)
+	case appCT:
+		if a.VMID > 0 {
+			l.Right(ui.Muted, strconv.Itoa(a.VMID), width)
+		} else {
+			l.Right(ui.Muted, ui.Unknown, width)
+		}
+	case appVersion:
+		l.Cell(ui.Muted, a.Version, width)
+	case appURL:
+		url := strings.TrimPrefix(strings.TrimPrefix(a.URL, "http://"), "https://")
+		if a.Status == core.StatusRunning && !a.Stale {
+			l.Cell(ui.Text, url, width)
+		} else {
+			l.Cell(ui.Muted, url, width)
+		}
+	}
+}
+
+// Joined draws progress and errors over the columns of numbers.
+func (r *appRows) Joined(l *ui.Line, i, width int) bool {
+	a := &r.apps[i]
+	switch {
+	case a.Job != nil && a.Status != core.StatusRunning && a.Status != core.StatusStopped:
+		progressCell(l, a.Job, width)
+	case a.Status == core.StatusError:
+		l.Cell(ui.Error, a.Error, width)
+	default:
+		return false
+	}
+	return true
+}
+
+// progressCell is a job's progress in a cell: number, bar and step as they fit.
+func progressCell(l *ui.Line, j *core.JobRef, width int) {
+	if j.Waiting != "" && width >= 20 {
+		l.Cell(ui.Busy, "waits: "+j.Waiting, width)
+		return
+	}
+	bar := min(14, width-6)
+	if width >= 12 {
+		l.Gauge(ui.Chart, j.Progress, bar).Space(1)
+		width -= bar + 1
+	}
+	l.Right(ui.Text, ui.Percent(j.Progress), 4)
+	if width -= 4; width > 8 {
+		l.Space(2).Cell(ui.Muted, strconv.Itoa(j.Step)+"/"+strconv.Itoa(j.Steps)+" "+j.Title, width-2)
+	}
+}
+
+// nameCell is the cell that shows where the cursor is.
+func nameCell(l *ui.Line, name string, width int, selected bool) {
+	if selected {
+		l.Cell(ui.Selected, name, width)
+	} else {
+		l.Cell(ui.Text, name, width)
+	}
+}
+
+// number draws a figure flush right: in ( ) when stale, "–" when unknown.
+func number(l *ui.Line, stale, known bool, s string, width int) {
+	switch {
+	case !known:
+		l.Right(ui.Muted, ui.Unknown, width)
+	case stale:
+		l.Right(ui.Stale, "("+s+")", width)
+	default:
+		l.Right(ui.Text, s, width)
+	}
+}
+
+func cpuShare(m *core.Metrics) float64 { return m.CPU }
+
+func percentOf(m *core.Metrics, f func(*core.Metrics) float64) string {
+	if m == nil {
+		return ""
+	}
+	return ui.Percent(f(m))
+}
+
+func bytesOf(m *core.Metrics) string {
+	if m == nil {
+		return ""
+	}
+	return ui.Bytes(m.Mem)
+}
+
+func memShare(m *core.Metrics) float64 {
+	if m == nil || m.MaxMem <= 0 {
+		return 0
+	}
+	return float64(m.Mem) / float64(m.MaxMem)
+}
+
+func diskShare(m *core.Metrics) float64 {
+	if m == nil || m.MaxDisk <= 0 {
+		return 0
+	}
+	return float64(m.Disk) / float64(m.MaxDisk)
+}
+
+func chartRole(a *core.AppView) ui.Role {
+	if a.Stale {
+		return ui.Stale
+	}
+	return ui.Chart
+}

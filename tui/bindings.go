@@ -1,0 +1,310 @@
+package tui
+
+import (
+	"context"
+	"strconv"
+
+	tea "charm.land/bubbletea/v2"
+
+	"proximity/core"
+)
+
+// bindings is the table of verbs. Hints are shown in this order. One key has
+// one verb; the only exception is n in a log with a search going on.
+func bindings() []*binding {
+	t := []*binding{
+		{verb: "submit", keys: []string{"ctrl+s"}, hint: "deploy", where: inForm, help: "send the form off", run: submitForm},
+		{verb: "open", keys: []string{"enter"}, hint: "open", where: onObject, help: "open what is selected", run: open},
+		{verb: "up", keys: []string{"up", "k"}, where: inList | inLog, help: "move up", run: moving(byLine, -1)},
+		{verb: "down", keys: []string{"down", "j"}, where: inList | inLog, help: "move down", run: moving(byLine, 1)},
+		{verb: "page up", keys: []string{"pgup"}, where: inList | inLog, help: "one screen up", run: moving(byPage, -1)},
+		{verb: "page down", keys: []string{"pgdown"}, where: inList | inLog, help: "one screen down", run: moving(byPage, 1)},
+		{verb: "first", keys: []string{"home", "g"}, where: inList | inLog, help: "go to the first row", run: moving(toFirst, 0)},
+		{verb: "last", keys: []string{"end", "G"}, where: inList | inLog, help: "go to the last row", run: moving(toLast, 0)},
+
+		{verb: "new", keys: []string{"n"}, hint: "deploy", where: always, help: "deploy an app", why: mayDeploy, run: deployNew},
+		{verb: "follow", keys: []string{"f"}, hint: "follow", where: inLog, help: "follow the log, or stop following", run: follow},
+		{verb: "next match", keys: []string{"n"}, hint: "next", where: inSearch, help: "next line with the text searched for", run: match(1)},
+		{verb: "previous match", keys: []string{"N"}, where: inSearch, help: "previous line with the text searched for", why: needsSearch, run: match(-1)},
+		{verb: "stop", keys: []string{"t"}, hint: "stop", where: onJob | onApp, class: disruptive, help: "stop a job and undo what it made", why: mayStop, run: askStop},
+		{verb: "actions", keys: []string{"a"}, hint: "actions", where: always, help: "all that can be done with the selection", why: needsObject, run: actions},
+		{verb: "logs", keys: []string{"l"}, hint: "logs", where: onApp | onJob, help: "show what the app or the job prints", run: showLogs},
+		{verb: "web address", keys: []string{"w"}, hint: "web", where: onApp, help: "copy the app's web address", why: needsURL, run: copyURL},
+		{verb: "next tab", keys: []string{"right", "]"}, hint: "tab", where: inTabs, help: "next tab", run: tabbing(1)},
+		{verb: "previous tab", keys: []string{"left", "["}, where: inTabs, help: "previous tab", run: tabbing(-1)},
+		{verb: "next pane", keys: []string{"tab"}, hint: "pane", where: inPanes | inForm, help: "next pane or field", run: paning(1)},
+		{verb: "previous pane", keys: []string{"shift+tab"}, where: inPanes | inForm, help: "previous pane or field", run: paning(-1)},
+		{verb: "filter", keys: []string{"/"}, hint: "filter", where: inTable | inLog, help: "filter the list, or search the log", run: startFind},
+		{verb: "order", keys: []string{"o"}, hint: "order", where: inTable, help: "order the list by a column", run: chooseOrder},
+		{verb: "mark", keys: []string{"space"}, hint: "mark", where: inTable, help: "mark or unmark the row", why: needsRow, run: mark},
+		{verb: "mark all", keys: []string{"*"}, where: inTable, help: "mark or unmark all rows shown", why: needsRow, run: markAll},
+		{verb: "copy", keys: []string{"y"}, hint: "copy", where: onObject, help: "copy an address, a name, an error or a command", run: copyMenu},
+		{verb: "view raw", keys: []string{"v"}, hint: "raw", where: onObject, help: "show all that is known, or the recipe", run: viewRaw},
+		{verb: "show secrets", where: onApp, help: "show the generated passwords (the audit notes it)", why: mayChangeApp, run: showSecrets},
+		{verb: "go to job", where: onApp, help: "open the job that works on the app", why: needsJob, run: openAppJob},
+
+		{verb: "alerts", keys: []string{"!"}, hint: "alerts", where: always, help: "what needs attention, and the notices so far", run: alerts},
+		{verb: "back", keys: []string{"esc"}, hint: "", where: always, help: "close, clear the filter, go back", run: goBack},
+		{verb: "palette", keys: []string{":"}, hint: "command", where: always, help: "find anything and do it", run: func(c *Console, _ object) tea.Cmd { c.openPalette(""); return nil }},
+		{verb: "refresh", keys: []string{"ctrl+r"}, hint: "", where: always, help: "ask all hosts now", run: refreshAll},
+		{verb: "retry", keys: []string{"r"}, hint: "retry", where: onHost | onNode | onApp | onJob, help: "ask the host again now", why: notYet("restarting apps and running jobs again", onApp|onJob), run: retryHost},
+	}
+	for _, d := range screenOrder {
+		t = append(t, &binding{
+			verb: "screen " + screenNames[d], keys: []string{strconv.Itoa(d)}, hint: "screens", where: always,
+			help: "go to " + screenNames[d], run: func(c *Console, _ object) tea.Cmd { return visitScreen(c, d) },
+		})
+	}
+	t = append(t, []*binding{
+		{verb: "last screen", keys: []string{"-"}, where: always, help: "go to the screen before this one", run: func(c *Console, _ object) tea.Cmd { return c.visit(c.last) }},
+		{verb: "help", keys: []string{"?"}, where: always, help: "what can be done here; type to search", run: func(c *Console, _ object) tea.Cmd { c.openHelp(); return nil }},
+		{verb: "quit", keys: []string{"q"}, hint: "quit", where: always, help: "leave; jobs go on, and you come back to this place", why: needsTop, run: func(c *Console, _ object) tea.Cmd { return c.quit() }},
+		{verb: "cancel", keys: []string{"ctrl+c"}, where: always, help: "close what is open; twice quits", run: func(c *Console, _ object) tea.Cmd { return c.interrupt() }},
+		{verb: "repaint", keys: []string{"ctrl+l"}, where: always, help: "draw the screen anew", run: repaint},
+	}...)
+	return append(t, coming()...)
+}
+
+// coming are the verbs whose keys are settled and whose work is not there yet:
+// their reason says so.
+func coming() []*binding {
+	var t []*binding
+	add := func(key, verb, help string, where scope) {
+		t = append(t, &binding{verb: verb, keys: []string{key}, help: help, where: where,
+			why: notYet(help, always), run: func(*Console, object) tea.Cmd { return nil }})
+	}
+	add("s", "start", "starting apps", onApp)
+	add("b", "back up", "backing up apps", onApp)
+	add("c", "clone", "cloning apps", onApp)
+	add("u", "update", "updating apps", onApp)
+	add("e", "edit", "changing the configuration", onApp|onHost|onNode)
+	add("x", "shell", "a shell inside the app", onApp|onNode)
+	add("p", "ports", "tunnels to an app's port", onApp)
+	add("d", "delete", "deleting apps", onApp)
+	add("z", "undo", "undoing the last change", always)
+	return t
+}
+
+// notYet is the reason of what this version cannot do, on the kinds of object
+// given (always: on all).
+func notYet(what string, on scope) func(*Console, object) string {
+	return func(_ *Console, o object) string {
+		if on != always && on&o.scope() == 0 {
+			return ""
+		}
+		return what + ": not in this version yet"
+	}
+}
+
+// scope is the scope bit of the object's kind.
+func (o object) scope() scope {
+	switch o.kind {
+	case appKind:
+		return onApp
+	case jobKind:
+		return onJob
+	case nodeKind:
+		return onNode
+	case hostKind:
+		return onHost
+	case itemKind:
+		return onItem
+	}
+	return always
+}
+
+// Reasons.
+
+func refusal(err error) string {
+	if e, ok := err.(*core.Error); ok {
+		if e.Hint != "" {
+			return e.Text + ": " + e.Hint
+		}
+		return e.Text
+	}
+	if err != nil {
+		return err.Error()
+	}
+	return ""
+}
+
+func mayDeploy(c *Console, _ object) string {
+	return refusal(c.actor.May(core.VerbDeploy, c.actor.User))
+}
+
+func mayChangeApp(c *Console, on object) string {
+	a, ok := c.appOf(on)
+	if !ok {
+		return "that app is gone"
+	}
+	return refusal(c.actor.May(core.VerbChangeApp, a.Owner))
+}
+
+func mayStop(c *Console, on object) string {
+	if on.kind == appKind {
+		a, ok := c.appOf(on)
+		if ok && a.Job != nil {
+			return "job " + jobID(a.Job.ID) + " works on " + a.Hostname + ": open it (6) to stop it"
+		}
+		return "stopping apps: not in this version yet"
+	}
+	j, ok := c.jobOf(on)
+	switch {
+	case !ok:
+		return "that job is not known any more"
+	case j.Ended:
+		return "job " + jobID(j.ID) + " has ended"
+	case j.State == "undoing":
+		return "job " + jobID(j.ID) + " is being undone already"
+	case j.CancelBy != "":
+		return j.CancelBy + " has asked job " + jobID(j.ID) + " to stop already"
+	}
+	return refusal(c.actor.May(core.VerbChangeApp, j.Owner))
+}
+
+func needsObject(c *Console, on object) string {
+	if on.kind == noKind {
+		return "nothing is selected here"
+	}
+	return ""
+}
+
+func needsURL(c *Console, on object) string {
+	a, ok := c.appOf(on)
+	switch {
+	case !ok:
+		return "that app is gone"
+	case a.URL == "":
+		return a.Hostname + " has no web address yet"
+	}
+	return ""
+}
+
+func needsJob(c *Console, on object) string {
+	if a, ok := c.appOf(on); ok && a.Job == nil {
+		return "no job works on " + a.Hostname
+	}
+	return ""
+}
+
+func needsRow(c *Console, _ object) string {
+	if l, ok := c.page().(lister); ok && l.list().Len() > 0 {
+		return ""
+	}
+	return "there is nothing to mark"
+}
+
+func needsSearch(c *Console, _ object) string {
+	if l, ok := c.page().(logger); ok && l.log().Query() != "" {
+		return ""
+	}
+	return "nothing is searched for: / searches"
+}
+
+func needsTop(c *Console, _ object) string {
+	if len(c.stack) > 0 {
+		return "q quits from the top: esc goes back, ctrl+c twice quits here"
+	}
+	return ""
+}
+
+// What the verbs do.
+
+func moving(m motion, n int) func(*Console, object) tea.Cmd {
+	return func(c *Console, _ object) tea.Cmd {
+		if !c.page().move(c, m, n) {
+			if n < 0 || m == toFirst {
+				c.say(info, "this is the top")
+			} else {
+				c.say(info, "this is the end")
+			}
+		}
+		return nil
+	}
+}
+
+func tabbing(dir int) func(*Console, object) tea.Cmd {
+	return func(c *Console, _ object) tea.Cmd {
+		if t, ok := c.page().(tabber); ok {
+			if cmd, moved := t.tab(c, dir); moved {
+				return cmd
+			}
+		}
+		c.say(info, "no more tabs that way")
+		return nil
+	}
+}
+
+func paning(dir int) func(*Console, object) tea.Cmd {
+	return func(c *Console, _ object) tea.Cmd {
+		switch p := c.page().(type) {
+		case editor:
+			key := "tab"
+			if dir < 0 {
+				key = "shift+tab"
+			}
+			cmd, _ := p.edit(c, key, "")
+			return cmd
+		case paner:
+			if p.pane(c, dir) {
+				return nil
+			}
+		}
+		c.say(info, "there is one pane only at this size")
+		return nil
+	}
+}
+
+func visitScreen(c *Console, digit int) tea.Cmd {
+	if c.top == digit && len(c.stack) == 0 {
+		c.say(info, "this is "+screenNames[digit])
+		return nil
+	}
+	return c.visit(digit)
+}
+
+func goBack(c *Console, _ object) tea.Cmd {
+	if f, ok := c.page().(finder); ok && f.query() != "" {
+		f.find(c, "")
+		return nil
+	}
+	if l, ok := c.page().(lister); ok {
+		if ids, _ := l.list().Marked(); len(ids) > 0 {
+			l.list().Unmark()
+			return nil
+		}
+	}
+	if c.back() {
+		return nil
+	}
+	if c.notices.shown {
+		c.notices.shown = false
+		c.say(info, "this is the top · q quits")
+		return nil
+	}
+	c.say(info, "this is the top · q quits")
+	return nil
+}
+
+func refreshAll(c *Console, _ object) tea.Cmd {
+	c.say(info, "asking all hosts now")
+	return c.do("", func(context.Context) error { c.core.Refresh(""); return nil })
+}
+
+func retryHost(c *Console, on object) tea.Cmd {
+	host := hostOf(on)
+	c.say(info, "asking "+host+" now")
+	return c.do("", func(context.Context) error { c.core.Refresh(host); return nil })
+}
+
+func repaint(c *Console, _ object) tea.Cmd {
+	c.say(info, "repainted")
+	return tea.ClearScreen
+}
+
+func submitForm(c *Console, _ object) tea.Cmd {
+	if d, ok := c.page().(*deploy); ok {
+		return d.submit(c)
+	}
+	return nil
+}

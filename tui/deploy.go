@@ -1,0 +1,510 @@
+package tui
+
+import (
+	"strconv"
+	"strings"
+	"time"
+
+	tea "charm.land/bubbletea/v2"
+
+	"proximity/core"
+	"proximity/tui/ui"
+)
+
+// deploy is the form that deploys an app. Every change is checked by core off
+// the event loop; what it would come to is shown beside it.
+type deploy struct {
+	it      core.CatalogueItem
+	form    ui.Form
+	check   core.DeployCheck
+	checked bool   // check has been filled
+	gen     uint64 // of the newest check asked for
+	done    uint64 // of the check shown
+	asked   time.Time
+	sending bool
+	cx, cy  int
+}
+
+// Keys of the fields and buttons that are not the manifest's own.
+const (
+	fieldName   = "hostname"
+	fieldNode   = "node"
+	fieldCores  = "cores"
+	fieldMemory = "memory_mb"
+	fieldDisk   = "disk_gb"
+	fieldPort   = "port"
+	buttonGo    = " deploy"
+	buttonCLI   = " cli"
+	buttonLeave = " leave"
+)
+
+// newDeploy makes the form, filled with a draft if there is one.
+func newDeploy(c *Console, it core.CatalogueItem, draft *draft) *deploy {
+	p := &deploy{it: it, cx: -1, cy: -1}
+	name := &ui.Field{Key: fieldName, Label: "Name", Help: "its hostname: letters, digits, dashes"}
+	name.Input.Max = 63
+	name.Input.Set(freeName(c.world, it.ID))
+	p.form.Fields = append(p.form.Fields, name,
+		&ui.Field{Key: fieldNode, Label: "Node", Kind: ui.SelectField, Options: []ui.Option{{Label: "auto"}}},
+		&ui.Field{Key: fieldCores, Label: "CPU cores", Kind: ui.NumberField, Input: ui.Input{Max: 4}},
+		&ui.Field{Key: fieldMemory, Label: "Memory", Kind: ui.NumberField, Unit: "MB", Input: ui.Input{Max: 8}},
+		&ui.Field{Key: fieldDisk, Label: "Disk", Kind: ui.NumberField, Unit: "GB", Input: ui.Input{Max: 6}},
+		&ui.Field{Key: fieldPort, Label: "Web port", Kind: ui.NumberField, Input: ui.Input{Max: 5}, Help: "where people reach it; empty takes the lowest free one"},
+	)
+	var advanced []*ui.Field
+	for _, f := range it.Fields {
+		if f.Hidden {
+			continue
+		}
+		if x := manifestField(f); f.Advanced {
+			advanced = append(advanced, x)
+		} else {
+			p.form.Fields = append(p.form.Fields, x)
+		}
+	}
+	if len(advanced) > 0 {
+		p.form.Fields = append(p.form.Fields, &ui.Field{Key: " advanced", Kind: ui.FoldField, Label: "Advanced (" + ui.Count(len(advanced), "field") + ")"})
+		p.form.Fields = append(p.form.Fields, advanced...)
+	}
+	p.form.Fields = append(p.form.Fields,
+		&ui.Field{Key: buttonGo, Kind: ui.ButtonField, Label: "Deploy"},
+		&ui.Field{Key: buttonCLI, Kind: ui.ButtonField, Label: "Show as command"},
+		&ui.Field{Key: buttonLeave, Kind: ui.ButtonField, Label: "Leave"},
+	)
+	p.form.Open()
+	p.nodes(c)
+	if draft != nil {
+		draft.fill(p)
+	}
+	return p
+}
+
+// manifestField makes a form field of a question of the manifest.
+func manifestField(f core.FieldView) *ui.Field {
+	x := &ui.Field{Key: "values." + f.Key, Label: f.Label, Help: f.Help}
+	switch f.Type {
+	case "boolean":
+		x.Kind = ui.ToggleField
+		x.On = f.Default == "true"
+	case "number", "port":
+		x.Kind = ui.NumberField
+		x.Input.Max = 12
+	case "select":
+		x.Kind = ui.SelectField
+		for _, o := range f.Options {
+			x.Options = append(x.Options, ui.Option{Value: o, Label: o})
+		}
+		x.Choose(f.Default)
+	}
+	if f.Generated {
+		x.Default = "made for you"
+		x.Help = strings.TrimPrefix(x.Help+" · leave empty and it is made for you", " · ")
+	} else {
+		x.Default = f.Default
+	}
+	x.Input.Secret = f.Secret
+	return x
+}
+
+// freeName is the item's id, numbered if an app of that name is there.
+func freeName(w *core.World, id string) string {
+	taken := map[string]bool{}
+	for i := range w.Apps {
+		taken[w.Apps[i].Hostname] = true
+	}
+	name := id
+	for n := 2; taken[name]; n++ {
+		name = id + "-" + strconv.Itoa(n)
+	}
+	return name
+}
+
+func (p *deploy) digit() int                      { return 3 }
+func (p *deploy) crumbs(*Console) []string        { return []string{p.it.Name, "Deploy"} }
+func (p *deploy) scope(*Console) scope            { return inForm | inStack }
+func (p *deploy) on(*Console) object              { return object{} }
+func (p *deploy) world(c *Console)                { p.nodes(c) }
+func (p *deploy) move(*Console, motion, int) bool { return false }
+func (p *deploy) typing() bool                    { return p.form.Typing() && !p.sending }
+func (p *deploy) cursor() (x, y int)              { return p.cx, p.cy }
+func (p *deploy) opened(c *Console) tea.Cmd       { return p.ask(c) }
+func (p *deploy) note(*Console) string            { return "everything has a default" }
+
+// beat checks again: what is free changes while one thinks.
+func (p *deploy) beat(c *Console) tea.Cmd {
+	if p.gen != p.done || p.sending || c.now().Sub(p.asked) < 3*time.Second {
+		return nil
+	}
+	return p.ask(c)
+}
+
+// nodes keeps the choice of nodes in line with the world.
+func (p *deploy) nodes(c *Console) {
+	f := p.form.Field(fieldNode)
+	was := f.Value()
+	f.Options = f.Options[:1]
+	for i := range c.world.Nodes {
+		n := &c.world.Nodes[i]
+		label := n.Name
+		if n.State != "online" {
+			label += " (" + n.State + ")"
+		}
+		if len(c.world.Hosts) > 1 {
+			label = n.Host + " / " + label
+		}
+		f.Options = append(f.Options, ui.Option{Value: n.Host + "/" + n.Name, Label: label})
+	}
+	f.Choice = 0
+	f.Choose(was)
+}
+
+// request is the form as core wants it.
+func (p *deploy) request() core.DeployRequest {
+	number := func(key string) int {
+		n, _ := strconv.Atoi(p.form.Field(key).Value())
+		return n
+	}
+	r := core.DeployRequest{
+		CatalogID: p.it.ID, Hostname: strings.TrimSpace(p.form.Field(fieldName).Value()),
+		Cores: number(fieldCores), MemoryMB: number(fieldMemory), DiskGB: number(fieldDisk), Port: number(fieldPort),
+	}
+	r.Host, r.Node, _ = strings.Cut(p.form.Field(fieldNode).Value(), "/")
+	for _, f := range p.it.Fields {
+		x := p.form.Field("values." + f.Key)
+		if x == nil {
+			continue
+		}
+		if v := x.Value(); v != "" && (v != f.Default || f.Type == "select") {
+			if r.Values == nil {
+				r.Values = map[string]string{}
+			}
+			r.Values[f.Key] = v
+		}
+	}
+	return r
+}
+
+// checkAnswer is core's answer to a check; deployAnswer to the request itself.
+type (
+	checkAnswer  struct{ check core.DeployCheck }
+	deployAnswer struct {
+		app core.AppView
+		job core.JobView
+		err error
+	}
+)
+
+func (p *deploy) ask(c *Console) tea.Cmd {
+	p.gen++
+	p.asked = c.now()
+	gen, r := p.gen, p.request()
+	return func() tea.Msg { return answer{p, gen, checkAnswer{c.core.CheckDeploy(c.actor, r)}} }
+}
+
+func (p *deploy) submit(c *Console) tea.Cmd {
+	if p.sending {
+		c.say(info, "it is being sent already")
+		return nil
+	}
+	if p.done == p.gen && len(p.check.Problems) > 0 {
+		first := p.check.Problems[0]
+		p.form.Go(formKey(first.Field))
+		c.say(warn, problemText(p.check.Problems))
+		return nil
+	}
+	p.sending = true
+	c.say(info, "asking for "+p.request().Hostname+" …")
+	gen, r, ctx := p.gen, p.request(), c.ctx
+	return func() tea.Msg {
+		a, j, err := c.core.DeployApp(ctx, c.actor, r)
+		return answer{p, gen, deployAnswer{a, j, err}}
+	}
+}
+
+func problemText(all []core.FieldProblem) string {
+	s := all[0].Text
+	if all[0].Hint != "" {
+		s += " · " + all[0].Hint
+	}
+	if len(all) > 1 {
+		s += " (and " + ui.Count(len(all)-1, "more problem") + ")"
+	}
+	return s
+}
+
+// formKey is the form's key of a field core names.
+func formKey(field string) string {
+	switch field {
+	case "host":
+		return fieldNode
+	case "cpu", "cpu_cores":
+		return fieldCores
+	case "memory":
+		return fieldMemory
+	case "disk":
+		return fieldDisk
+	}
+	return field
+}
+
+func (p *deploy) receive(c *Console, gen uint64, body any) tea.Cmd {
+	switch a := body.(type) {
+	case checkAnswer:
+		if gen < p.gen && p.done != 0 {
+			return nil // a newer one is on its way
+		}
+		p.done, p.check, p.checked = gen, a.check, true
+		p.say()
+	case deployAnswer:
+		p.sending = false
+		if a.err != nil {
+			if e, ok := a.err.(*core.Error); ok && e.Field != "" {
+				p.form.Go(formKey(e.Field))
+			}
+			c.fail("", a.err)
+			return p.ask(c)
+		}
+		c.refresh()
+		c.live[a.job.ID] = true
+		c.say(good, a.job.Title+" has begun: job "+jobID(a.job.ID)+" · you can leave, it goes on")
+		if c.page() == page(p) {
+			c.stack = nil
+			c.last, c.top = c.top, 6
+		}
+		c.place.drop()
+		return c.push(newJob(a.job.ID))
+	}
+	return nil
+}
+
+// say spreads a check over the fields.
+func (p *deploy) say() {
+	ck := &p.check
+	for _, f := range p.form.Fields {
+		f.Problem, f.Hint, f.Note = "", "", ""
+	}
+	for _, x := range ck.Problems {
+		f := p.form.Field(formKey(x.Field))
+		if f == nil {
+			f = p.form.Field(buttonGo)
+		}
+		if f.Problem == "" {
+			f.Problem, f.Hint = x.Text, x.Hint
+		}
+	}
+	if f := p.form.Field(fieldName); f.Problem == "" && f.Value() != "" {
+		f.Note = "free"
+	}
+	node := p.form.Field(fieldNode)
+	for _, fit := range ck.Fits {
+		if fit.Node == ck.Node && fit.Host == ck.Host {
+			node.Help = ck.Node + " · " + ui.MB(fit.FreeMB) + " and " + strconv.Itoa(fit.FreeDiskGB) + "G free"
+		}
+	}
+	if node.Problem == "" && ck.Node != "" {
+		node.Options[0].Label = "auto (" + ck.Node + ")"
+		if node.Choice != 0 {
+			node.Options[0].Label = "auto"
+		}
+	}
+	set := func(key string, n int) {
+		if n > 0 {
+			p.form.Field(key).Default = strconv.Itoa(n)
+		}
+	}
+	if p.form.Field(fieldCores).Value() == "" {
+		set(fieldCores, ck.Cores)
+	}
+	if p.form.Field(fieldMemory).Value() == "" {
+		set(fieldMemory, ck.MemoryMB)
+	}
+	if p.form.Field(fieldDisk).Value() == "" {
+		set(fieldDisk, ck.DiskGB)
+	}
+	port := p.form.Field(fieldPort)
+	if port.Value() == "" {
+		set(fieldPort, ck.Port)
+	} else if port.Problem == "" {
+		port.Note = "free"
+	}
+	least := func(key, text string) {
+		if f := p.form.Field(key); f.Problem == "" {
+			f.Help = text
+		}
+	}
+	least(fieldCores, "at least "+strconv.Itoa(p.it.MinCores))
+	least(fieldMemory, "at least "+strconv.Itoa(p.it.MinMemoryMB)+" MB")
+	least(fieldDisk, "at least "+strconv.Itoa(p.it.MinDiskGB)+" GB")
+	p.form.Field(buttonGo).Disabled = ""
+	if len(ck.Problems) > 0 {
+		p.form.Field(buttonGo).Disabled = ck.Problems[0].Text
+	}
+}
+
+func (p *deploy) edit(c *Console, key, text string) (tea.Cmd, bool) {
+	if p.sending && key != "esc" {
+		c.say(info, "it is being sent: one moment")
+		return nil, true
+	}
+	if key == "esc" {
+		c.place.keep(p)
+		c.back()
+		c.say(info, "the draft is kept: n on "+p.it.Name+" goes on with it")
+		return nil, true
+	}
+	used, changed, pressed := p.form.Key(key, text)
+	switch pressed {
+	case buttonGo:
+		return p.submit(c), true
+	case buttonCLI:
+		p.showCommand(c)
+		return nil, true
+	case buttonLeave:
+		return p.edit(c, "esc", "")
+	}
+	if changed {
+		return p.ask(c), true
+	}
+	return nil, used
+}
+
+func (p *deploy) paste(c *Console, s string) (tea.Cmd, bool) {
+	if !p.form.Paste(s) {
+		return nil, false
+	}
+	return p.ask(c), true
+}
+
+// showCommand shows the same deploy as a command line.
+func (p *deploy) showCommand(c *Console) {
+	command := p.check.Command
+	if command == "" {
+		c.say(info, "core has not answered yet: try again")
+		return
+	}
+	if !strings.HasPrefix(command, "ssh ") {
+		command = "ssh " + c.host + " " + strings.TrimPrefix(command, "proximity ")
+	}
+	text := append([]string{"The same from a shell. Secrets are left out: give them with --values - on stdin.", ""}, ui.Wrap(command, 76)...)
+	c.over = &viewer{heading: "As a command", text: text, raw: command}
+}
+
+func (p *deploy) body(c *Console, w, h int) []string {
+	l := c.theme.NewLine(w)
+	l.Space(1).Add(ui.Strong, "Deploy "+p.it.Name)
+	if w >= narrowW {
+		l.Space(2).Add(ui.Muted, p.it.Tagline)
+	}
+	out := []string{l.String()}
+	if h >= 12 {
+		out = append(out, "")
+	}
+	preview, side := 0, 0
+	if w >= wideW {
+		preview, side = 42, 34
+	}
+	foot := p.verdict(c, w-preview)
+	lines, cx, cy := p.form.Lines(c.theme, w-preview, max(2, h-len(out)-len(foot)-1), side)
+	p.cx, p.cy = cx, cy
+	if cy >= 0 {
+		p.cy = cy + len(out)
+	}
+	top := len(out)
+	out = append(out, lines...)
+	if h-len(out) > len(foot) {
+		out = append(out, "")
+	}
+	out = append(out, foot...)
+	if preview == 0 {
+		return out
+	}
+	beside := p.preview(c, preview-2)
+	for i := range max(len(out)-top, len(beside)) {
+		if top+i >= h {
+			break
+		}
+		if top+i >= len(out) {
+			out = append(out, "")
+		}
+		if i < len(beside) {
+			l := c.theme.NewLine(w)
+			l.Raw(out[top+i]).To(w - preview)
+			out[top+i] = l.Raw(beside[i]).String()
+		}
+	}
+	return out
+}
+
+// verdict says whether it can be deployed, and if not why and the way out.
+func (p *deploy) verdict(c *Console, w int) []string {
+	l := c.theme.NewLine(w)
+	l.Space(2)
+	switch {
+	case p.sending:
+		l.Add(ui.Busy, "… asking for it")
+	case !p.checked:
+		l.Add(ui.Muted, "… checking")
+	case len(p.check.Problems) > 0:
+		l.Add(ui.Error, ui.Cross+" ").Add(ui.Text, problemText(p.check.Problems))
+	default:
+		l.Add(ui.OK, ui.Check+" ").Add(ui.Text, "ready: it goes to "+p.check.Node).Add(ui.Muted, " · ctrl+s deploys")
+	}
+	return []string{l.String()}
+}
+
+// preview is what would be made.
+func (p *deploy) preview(c *Console, w int) []string {
+	ck := &p.check
+	l := c.theme.NewLine(w)
+	out := []string{l.Add(ui.Heading, "PREVIEW").String()}
+	add := func(role ui.Role, s string) {
+		for _, row := range ui.Wrap(s, w-2) {
+			l := c.theme.NewLine(w)
+			out = append(out, l.Space(1).Add(role, row).String())
+		}
+	}
+	if !p.checked {
+		add(ui.Muted, "… checking")
+		return out
+	}
+	where := ck.Node
+	if where == "" {
+		where = "no node yet"
+	}
+	add(ui.Text, "container \""+p.form.Field(fieldName).Value()+"\" on "+where)
+	add(ui.Text, ck.OS+" · unprivileged")
+	add(ui.Text, ui.Count(ck.Cores, "core")+" · "+ui.MB(ck.MemoryMB)+" · "+strconv.Itoa(ck.DiskGB)+"G "+ck.Storage)
+	add(ui.Text, ck.Bridge+" · "+ck.Network)
+	if ck.Port > 0 {
+		add(ui.Text, "port "+strconv.Itoa(ck.Port)+" → "+strconv.Itoa(ck.Internal))
+	}
+	if ck.Secrets > 0 {
+		add(ui.Text, ui.Count(ck.Secrets, "secret")+" made for you (a → show secrets)")
+	}
+	out = append(out, "")
+	l = c.theme.NewLine(w)
+	out = append(out, l.Add(ui.Heading, "NODES").String())
+	for i, f := range ck.Fits {
+		if i == 8 {
+			add(ui.Muted, strconv.Itoa(len(ck.Fits)-8)+" more")
+			break
+		}
+		l := c.theme.NewLine(w)
+		l.Space(1)
+		switch {
+		case f.Fits && f.Node == ck.Node && f.Host == ck.Host:
+			l.Add(ui.OK, ui.Check+" ").Cell(ui.Strong, f.Node, 10)
+		case f.Fits:
+			l.Add(ui.OK, ui.Check+" ").Cell(ui.Text, f.Node, 10)
+		default:
+			l.Add(ui.Muted, ui.Cross+" ").Cell(ui.Muted, f.Node, 10)
+		}
+		if f.Fits {
+			l.Add(ui.Muted, ui.MB(f.FreeMB)+" free")
+		} else {
+			l.Add(ui.Muted, f.Reason)
+		}
+		out = append(out, l.String())
+	}
+	return out
+}
