@@ -32,6 +32,7 @@ type request struct {
 	path   string
 	params params // the query of GET and DELETE, the body of POST and PUT
 	into   any
+	decode func(data []byte) error // instead of into, for long answers
 }
 
 // do sends a request to the node that answered last, and to the others when that one is gone and asking
@@ -100,6 +101,9 @@ func unsent(err error) error {
 
 func (r request) send(ctx context.Context, wire *proxmox.Client) error {
 	path := r.path
+	if r.decode != nil {
+		ctx = withDecoder(ctx, r.decode)
+	}
 	switch r.method {
 	case http.MethodPost:
 		return wire.Post(ctx, path, r.body(), r.into)

@@ -50,16 +50,11 @@ type Storage struct {
 // Resources asks for everything in one request.
 func (c *Client) Resources(ctx context.Context) (Resources, error) {
 	var r Resources
-	err := c.do(ctx, request{op: "list the resources", path: "/cluster/resources", into: &resourceList{&r}})
+	err := c.do(ctx, request{op: "list the resources", path: "/cluster/resources", decode: func(data []byte) (err error) {
+		r, err = decodeResources(data)
+		return err
+	}})
 	return r, err
-}
-
-// resourceList decodes what /cluster/resources answers.
-type resourceList struct{ into *Resources }
-
-func (l *resourceList) UnmarshalJSON(data []byte) (err error) {
-	*l.into, err = decodeResources(data)
-	return err
 }
 
 // row is one row of any type. The types share their names for the same thing, so one struct takes all.

@@ -245,3 +245,16 @@ func TestNoAnswerInTime(t *testing.T) {
 		t.Errorf("caller's limit: got %v, want ErrTimeout", err)
 	}
 }
+
+func TestTheListOfResourcesAfterALogin(t *testing.T) {
+	s := newTicketServer(t)
+	s.guarded("GET /cluster/resources", someResources)
+	c := s.client(t, passwordConfig())
+	for range 2 {
+		r, err := c.Resources(testContext(t))
+		if err != nil || len(r.Guests) != 3 {
+			t.Fatalf("got %v, %v", r, err)
+		}
+		s.given.Add(1) // so that the next one has to log in again
+	}
+}
