@@ -3,7 +3,10 @@ package jobs
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
+
+	"proximity/store"
 )
 
 // State is where a job stands.
@@ -12,12 +15,22 @@ type State string
 const (
 	Queued    State = "queued"
 	Running   State = "running"
-	Waiting   State = "waiting" // for RetryAt, or for what WaitingFor says
-	Undoing   State = "undoing"
+	Waiting   State = "waiting" // until RetryAt, or for what WaitingFor says
+	Undoing   State = "undoing" // it failed or was cancelled, and what it made is being removed
 	Succeeded State = "succeeded"
 	Failed    State = "failed"
 	Cancelled State = "cancelled"
 )
+
+// next says which state may follow which. A job may always stay in its state.
+var next = map[State][]State{
+	Queued:  {Running, Waiting, Failed, Cancelled},
+	Running: {Waiting, Undoing, Succeeded, Failed, Cancelled},
+	Waiting: {Running, Undoing, Succeeded, Failed, Cancelled}, // Succeeded: a look while waiting found all done
+	Undoing: {Failed, Cancelled},
+}
+
+func (s State) mayBecome(to State) bool { return s == to || slices.Contains(next[s], to) }
 
 // Ended reports whether nothing will happen to the job any more.
 func (s State) Ended() bool { return s == Succeeded || s == Failed || s == Cancelled }
@@ -42,20 +55,20 @@ type Job struct {
 	Title        string `json:"title,omitempty"`
 
 	State      State       `json:"state"`
-	Step       int         `json:"step"` // index into Steps of the current one
+	Step       int         `json:"step"` // index into Steps of the current one: being done, waited for or undone
 	Steps      []StepState `json:"steps"`
 	Attempt    int         `json:"attempt,omitempty"` // failed attempts of the current step, or of undoing it
 	RetryAt    time.Time   `json:"retry_at,omitzero"`
 	WaitingFor string      `json:"waiting_for,omitempty"`
 	Failure    *Failure    `json:"failure,omitempty"`
-	CancelBy   string      `json:"cancel_by,omitempty"`
+	CancelBy   string      `json:"cancel_by,omitempty"` // who asked to cancel it
 
 	Created time.Time `json:"created"`
 	Started time.Time `json:"started,omitzero"`
 	Ended   time.Time `json:"ended,omitzero"`
 
-	Progress float64         `json:"progress"` // of the whole job, 0..1
-	Note     string          `json:"note,omitempty"`
+	Progress float64         `json:"progress"`       // of the whole job, 0..1
+	Note     string          `json:"note,omitempty"` // of the current step
 	Data     json.RawMessage `json:"data,omitempty"`
 }
 
@@ -67,9 +80,12 @@ const (
 	StepRunning StepStateKind = "running"
 	StepDone    StepStateKind = "done"
 	StepUndone  StepStateKind = "undone"
-	StepSkipped StepStateKind = "skipped" // the job ended before it began
-	StepFailed  StepStateKind = "failed"
+	StepSkipped StepStateKind = "skipped" // the job turned back before it began
+	StepFailed  StepStateKind = "failed"  // it, or undoing it, failed or was cancelled
 )
+
+// began reports whether the step may have had an effect that is still there.
+func (k StepStateKind) began() bool { return k == StepRunning || k == StepDone || k == StepFailed }
 
 // StepState is a picture of one step of a job.
 type StepState struct {
@@ -78,7 +94,7 @@ type StepState struct {
 	State    StepStateKind `json:"state"`
 	Started  time.Time     `json:"started,omitzero"`
 	Ended    time.Time     `json:"ended,omitzero"`
-	Progress float64       `json:"progress,omitempty"`
+	Progress float64       `json:"progress,omitempty"` // 0..1
 	Note     string        `json:"note,omitempty"`
 }
 
@@ -90,21 +106,69 @@ type Failure struct {
 	Left string `json:"left,omitempty"` // what is left behind because undoing could not finish
 }
 
-// LogLine is one line of a job's log. Seq counts from 1 within the job.
+// LogLine is one line of a job's log. Seq rises from 1 within the job.
 type LogLine struct {
 	Job   uint64    `json:"job"`
 	Seq   uint64    `json:"seq"`
 	Time  time.Time `json:"time"`
 	Level Level     `json:"level"`
-	Step  string    `json:"step,omitempty"`
+	Step  string    `json:"step,omitempty"` // name of the step
 	Text  string    `json:"text"`
 }
 
 // DataOf decodes the data of a job of a known kind.
 func DataOf[D any](j Job) (D, error) {
 	var d D
+	if len(j.Data) == 0 {
+		return d, nil
+	}
 	if err := json.Unmarshal(j.Data, &d); err != nil {
 		return d, fmt.Errorf("data of job %d (%s): %w", j.ID, j.Kind, err)
 	}
 	return d, nil
 }
+
+// copied returns a copy that shares nothing that changes.
+func (j Job) copied() Job {
+	j.Steps = slices.Clone(j.Steps)
+	if j.Failure != nil {
+		f := *j.Failure
+		j.Failure = &f
+	}
+	return j
+}
+
+const (
+	liveIndex    = "live"       // one unfinished job per subject
+	openIndex    = "unfinished" // all unfinished ones, under the value "yes"
+	subjectIndex = "subject"
+	ownerIndex   = "owner"
+)
+
+var jobTable = store.NewTable("jobs", func(j Job) string { return store.Key(j.ID) },
+	store.Unique(liveIndex, func(j Job) string {
+		if j.State.Ended() {
+			return ""
+		}
+		return j.Subject
+	}),
+	store.By(openIndex, func(j Job) []string {
+		if j.State.Ended() {
+			return nil
+		}
+		return []string{"yes"}
+	}),
+	store.By(subjectIndex, func(j Job) []string { return nonEmpty(j.Subject) }),
+	store.By(ownerIndex, func(j Job) []string { return nonEmpty(j.Owner) }),
+)
+
+func nonEmpty(s string) []string {
+	if s == "" {
+		return nil
+	}
+	return []string{s}
+}
+
+var lineTable = store.NewTable("job_lines", func(l LogLine) string { return lineKey(l.Job, l.Seq) })
+
+func lineKey(job, seq uint64) string { return store.Key(job) + store.Key(seq) }

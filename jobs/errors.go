@@ -1,0 +1,86 @@
+package jobs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"time"
+)
+
+var (
+	// ErrNotFound is returned for a job that does not exist (any more).
+	ErrNotFound = errors.New("no such job")
+	// ErrEnded is returned for the cancel of a job that has ended.
+	ErrEnded = errors.New("the job has ended")
+	// ErrUndoing is returned for the cancel of a job that has failed and is being undone already.
+	ErrUndoing = errors.New("the job has failed and is being undone")
+)
+
+// BusyError says that the subject of a new job has an unfinished one.
+type BusyError struct{ Job Job }
+
+func (e *BusyError) Error() string {
+	subject := e.Job.SubjectTitle
+	if subject == "" {
+		subject = e.Job.Subject
+	}
+	return fmt.Sprintf("%s is busy: %s (job %d, %s, since %s)", subject, e.Job.Title, e.Job.ID, e.Job.State, e.Job.Created.Format(time.DateTime))
+}
+
+// PanicError is a panic in a workflow's function. It is never worth a retry.
+type PanicError struct {
+	Value any
+	Stack []byte
+}
+
+func (e *PanicError) Error() string {
+	return fmt.Sprintf("a fault in Proximity itself: %v", e.Value)
+}
+
+// hookError is an error of a workflow's function inside a commit, as opposed to one of the store.
+type hookError struct{ err error }
+
+func (e *hookError) Error() string { return e.err.Error() }
+func (e *hookError) Unwrap() error { return e.err }
+
+var (
+	errCancelled = errors.New("cancelled")
+	errTooLong   = errors.New("took too long")
+)
+
+// guard runs fn and turns a panic into an error.
+func guard(fn func() error) (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = &PanicError{Value: v, Stack: debug.Stack()}
+		}
+	}()
+	return fn()
+}
+
+// tooLong describes the error of an attempt that ran into its time limit.
+func tooLong(limit time.Duration, err error) error {
+	if errors.Is(err, context.DeadlineExceeded) {
+		return fmt.Errorf("took longer than %s: %w", limit, err)
+	}
+	return fmt.Errorf("%w (it took longer than %s: %w)", err, limit, context.DeadlineExceeded)
+}
+
+// verdict classifies an error of a step.
+func (e *Engine) verdict(err error) (v Verdict) {
+	var p *PanicError
+	if errors.As(err, &p) {
+		e.o.Logger.Error("a job's step panicked", "panic", p.Value, "stack", string(p.Stack))
+		return Verdict{Kind: Fatal, Reason: p.Error(), Hint: "please report it with the server's log"}
+	}
+	fault := guard(func() error { v = e.o.Classify(err); return nil })
+	if fault != nil {
+		e.o.Logger.Error("classifying an error panicked", "error", err, "panic", fault)
+		v = Verdict{Kind: Retry}
+	}
+	if v.Reason == "" {
+		v.Reason = err.Error()
+	}
+	return v
+}
