@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"net/url"
 	"reflect"
@@ -12,6 +13,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -49,7 +51,7 @@ func FuzzParseUPID(f *testing.F) {
 			return
 		}
 		again := fmt.Sprintf("UPID:%s:%08X:%08X:%08X:%s:%s:%s:", p.Node, p.PID, p.PStart, p.Start.Unix(), p.Type, p.ID, p.User)
-		if !strings.EqualFold(strings.Replace(again, ":0", ":", -1), strings.Replace(s, ":0", ":", -1)) {
+		if q, err := ParseUPID(UPID(again)); err != nil || q != p {
 			t.Errorf("%q came back as %q", s, again)
 		}
 	})
@@ -268,4 +270,25 @@ func TestStopTask(t *testing.T) {
 	if err := f.client(t, Config{}).StopTask(testContext(t), someUPID); err != nil {
 		t.Error(err)
 	}
+}
+
+// The task itself is not hurt by a host that cannot be asked: after a minute the caller decides.
+func TestWaitGivesTheQuestionBackAfterAMinute(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, err := New(Config{URL: "https://10.0.0.1:8006", TokenID: "a@pve!bc", TokenSecret: "d"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		c.endpoint().http.Transport.(guard).next.DialContext = func(context.Context, string, string) (net.Conn, error) {
+			return nil, &net.OpError{Op: "dial", Err: errors.New("no route to host")}
+		}
+		started := time.Now()
+		if err := c.Wait(t.Context(), someUPID, nil); !errors.Is(err, ErrUnreachable) || IsTaskFailure(err) {
+			t.Errorf("got %v", err)
+		}
+		if took := time.Since(started); took < waitOutage || took > waitOutage+5*time.Second {
+			t.Errorf("after %v, want about %v", took, waitOutage)
+		}
+	})
 }
