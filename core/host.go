@@ -270,7 +270,7 @@ func (c *Core) Hosts(_ context.Context, a Actor) ([]HostView, error) {
 	if err := a.May(VerbReadHosts, ""); err != nil {
 		return nil, err
 	}
-	return c.World(a).Hosts, nil
+	return c.freshWorld(a).Hosts, nil
 }
 
 // Nodes lists all nodes of all hosts.
@@ -278,7 +278,7 @@ func (c *Core) Nodes(_ context.Context, a Actor) ([]NodeView, error) {
 	if err := a.May(VerbReadHosts, ""); err != nil {
 		return nil, err
 	}
-	return c.World(a).Nodes, nil
+	return c.freshWorld(a).Nodes, nil
 }
 
 // cleanURL checks and completes a host's address: https, a name, port 8006.

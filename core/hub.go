@@ -13,6 +13,7 @@ type hub struct {
 	dirty        chan struct{} // size one: something changed
 	hostsChanged chan struct{} // size one: a host came or went
 	jobs         atomic.Bool   // the list of jobs must be read again
+	building     sync.Mutex    // one rebuild at a time
 	world        atomic.Pointer[World]
 	filtered     sync.Map // user + role → *filteredWorld
 
@@ -104,6 +105,13 @@ func (c *Core) watchHost(l *liveHost) {
 // filteredWorld is the world as one user sees it, kept while the whole one
 // lasts.
 type filteredWorld struct{ whole, seen *World }
+
+// freshWorld is the world with all that has been committed before the call:
+// for commands, whose answer must not lag behind the one before.
+func (c *Core) freshWorld(a Actor) *World {
+	c.rebuild()
+	return c.World(a)
+}
 
 // World is what the actor may see now; from memory, shared, never changed.
 func (c *Core) World(a Actor) *World {

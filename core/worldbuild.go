@@ -16,9 +16,10 @@ import (
 // recentJobs is how many ended jobs a world holds.
 const recentJobs = 50
 
-// rebuild makes the world anew from what is in memory. Only runHub and open
-// call it.
+// rebuild makes the world anew from what is in memory.
 func (c *Core) rebuild() {
+	c.hub.building.Lock()
+	defer c.hub.building.Unlock()
 	w := &World{At: c.now()}
 	w.Jobs = c.worldJobs()
 	live := map[string]*JobRef{}
