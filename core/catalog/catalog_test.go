@@ -1,25 +1,301 @@
 package catalog_test
 
 import (
+	"context"
+	"fmt"
+	"os"
+	"strings"
+	"sync"
 	"testing"
+	"testing/fstest"
 
+	catalogdata "proximity/catalog_data"
 	"proximity/core/catalog"
 )
 
-func TestEveryEmbeddedManifestIsSound(t *testing.T) {
+// embedded is the catalogue inside the binary.
+func embedded(t testing.TB) *catalog.Catalogue {
+	t.Helper()
 	c, problems := catalog.Load(t.Context(), catalog.Embedded())
 	for _, p := range problems {
 		t.Error(p)
 	}
-	for _, id := range []string{"adminer", "uptime-kuma", "gitea", "vaultwarden", "miniflux"} {
-		if _, ok := c.Get(id); !ok {
-			t.Errorf("%s is missing", id)
+	return c
+}
+
+func app(t testing.TB, c *catalog.Catalogue, id string) *catalog.Manifest {
+	t.Helper()
+	m, ok := c.Get(id)
+	if !ok {
+		t.Fatalf("%s is missing", id)
+	}
+	return m
+}
+
+// good is a sound manifest called id.
+func good(t testing.TB, id string) []byte {
+	t.Helper()
+	raw, err := os.ReadFile("testdata/good.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return []byte(strings.Replace(string(raw), `"id": "good"`, `"id": "`+id+`"`, 1))
+}
+
+func TestEveryEmbeddedAppCanBeDeployed(t *testing.T) {
+	c := embedded(t)
+	for _, id := range []string{"adminer", "gitea", "miniflux", "uptime-kuma", "vaultwarden"} {
+		app(t, c, id)
+	}
+	for _, m := range c.All() {
+		t.Run(m.ID, func(t *testing.T) {
+			if m.Origin != "embedded" || m.Tagline == "" || m.Requirements.MinDisk == 0 || len(m.Arch) == 0 {
+				t.Errorf("incomplete: %+v", m)
+			}
+			if p := m.InternalPort(); p < 1024 {
+				t.Errorf("listens on %d: published ports are 1024 or above", p)
+			}
+			for _, s := range m.Services() {
+				if m.Update.Track[s.Name].Tag == "" {
+					t.Errorf("service %s has no update track", s.Name)
+				}
+			}
+			probe := m.Ready()
+			if probe.Type != "http" || probe.Port != m.InternalPort() || !strings.HasPrefix(probe.Path, "/") || probe.Timeout <= 0 {
+				t.Errorf("probe %+v", probe)
+			}
+			values, err := m.Resolve(nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := m.Generate(values); err != nil {
+				t.Fatal(err)
+			}
+			if again, err := m.Resolve(values); err != nil {
+				t.Errorf("what is generated is not accepted: %v", err)
+			} else if fmt.Sprint(again) != fmt.Sprint(values) {
+				t.Errorf("resolving twice changes %v into %v", values, again)
+			}
+			files, err := m.Render(values, someBuiltins)
+			if err != nil {
+				t.Fatal(err)
+			}
+			checkRendered(t, files)
+			if note := m.AfterInstall(values, someBuiltins); !strings.Contains(note, someBuiltins.URL) || strings.Contains(note, "{{") {
+				t.Errorf("note: %q", note)
+			}
+		})
+	}
+}
+
+func TestMinifluxIsRead(t *testing.T) {
+	m := app(t, embedded(t), "miniflux")
+	if m.Update.Breaking[0].Action != "block" || m.Backup.Pre[0].Service != "db" || m.Notes.Credentials.UsernameField != "ADMIN_USERNAME" {
+		t.Errorf("%+v", m)
+	}
+	if s := m.Services(); len(s) != 2 || s[1].Name != "db" || s[1].Image != "docker.io/library/postgres:17-alpine" {
+		t.Errorf("%+v", s)
+	}
+	if m.OS() != "alpine" || m.NeedsDebian() {
+		t.Errorf("runs on %s", m.OS())
+	}
+}
+
+func TestBadFileIsReportedAndTheOthersLoad(t *testing.T) {
+	c, problems := catalog.Load(t.Context(), catalog.Source{Name: "/srv/apps", FS: fstest.MapFS{
+		"one.json":        {Data: good(t, "one")},
+		"two.json":        {Data: []byte(strings.Replace(string(good(t, "two")), `"min_cpu": 1`, `"min_cpu": "1"`, 1))},
+		"three.json":      {Data: good(t, "three")},
+		"README.md":       {Data: []byte("not a manifest")},
+		"folder/four.txt": {Data: []byte("not a manifest")},
+		"five.json/x":     {Data: []byte("a folder with the name of a file")},
+	}})
+	if c.Len() != 2 {
+		t.Errorf("%d apps", c.Len())
+	}
+	if m := app(t, c, "one"); m.Origin != "/srv/apps" {
+		t.Errorf("origin %q", m.Origin)
+	}
+	text := fmt.Sprint(problems)
+	if len(problems) != 2 || !strings.Contains(text, "/srv/apps/two.json: min_cpu: must be integer, is string") || !strings.Contains(text, "/srv/apps/five.json: cannot be read") {
+		t.Errorf("problems: %v", problems)
+	}
+}
+
+func TestFirstSourceKeepsAnID(t *testing.T) {
+	c, problems := catalog.Load(t.Context(), catalog.Embedded(), catalog.Source{Name: "mine", FS: fstest.MapFS{
+		"gitea.json": {Data: good(t, "gitea")},
+		"mine.json":  {Data: good(t, "mine")},
+	}})
+	if m := app(t, c, "gitea"); m.Origin != "embedded" {
+		t.Errorf("gitea comes from %s", m.Origin)
+	}
+	app(t, c, "mine")
+	if len(problems) != 1 || problems[0].Error() != "mine/gitea.json: id: gitea is in the catalogue already, from embedded" {
+		t.Errorf("problems: %v", problems)
+	}
+}
+
+func TestMissingFolderIsAProblem(t *testing.T) {
+	c, problems := catalog.Load(t.Context(), catalog.Source{Name: "/nowhere", FS: os.DirFS("testdata/nowhere")})
+	if c.Len() != 0 || len(problems) != 1 || problems[0].File != "/nowhere" {
+		t.Errorf("%d apps, problems %v", c.Len(), problems)
+	}
+	if c, problems := catalog.Load(t.Context(), catalog.Source{Name: "empty", FS: fstest.MapFS{}}); c.Len() != 0 || len(problems) != 0 {
+		t.Errorf("empty folder: %v", problems)
+	}
+}
+
+func TestLoadStopsWithItsContext(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if c, problems := catalog.Load(ctx, catalog.Embedded()); c.Len() != 0 || len(problems) == 0 {
+		t.Errorf("%d apps and %d problems after the end", c.Len(), len(problems))
+	}
+}
+
+func TestOversizedFileIsRefused(t *testing.T) {
+	if p := catalog.Lint("big.json", append(good(t, "big"), strings.Repeat(" ", 2<<20)...)); len(p) != 1 || !strings.Contains(p[0].Reason, "KB") {
+		t.Errorf("%v", p)
+	}
+}
+
+// The earlier format has none of the newer keys: its first port is the app's page.
+func TestEarlierFormatKeepsItsMeaning(t *testing.T) {
+	m, problems := catalog.Parse(t.Context(), "old.json", []byte(`{
+		"id": "old", "name": "Old", "version": "1", "description": "", "icon": null, "category": "Tools",
+		"docker_compose": {"services": {"web": {"image": "nginx:1.29", "ports": ["8080:80", "9000:9000"]}}},
+		"ports": [8080], "volumes": [], "environment": {}, "min_memory": 256, "min_cpu": 1, "tags": [], "author": null, "website": null}`))
+	if len(problems) > 0 {
+		t.Fatal(problems)
+	}
+	if m.Access.Kind != "web" || m.InternalPort() != 8080 || m.Revision != 1 || m.Status != "active" {
+		t.Errorf("%+v", m)
+	}
+	if p := m.Ready(); p.Type != "http" || p.Port != 8080 || p.Path != "/" {
+		t.Errorf("probe %+v", p)
+	}
+}
+
+func TestPortsAreFoundThroughTheComposeFile(t *testing.T) {
+	for _, c := range []struct {
+		name, ports, access, ready string
+		internal                   int
+		probe                      catalog.Probe
+	}{
+		{"short form", `["8080:80"]`, `{"kind": "web", "port": 80}`, `{"type": "http", "port": 80}`, 8080, catalog.Probe{Type: "http", Port: 8080, Path: "/"}},
+		{"long form", `[{"target": 80, "published": "8081"}]`, `{"kind": "web", "port": 80}`, `{"type": "tcp"}`, 8081, catalog.Probe{Type: "tcp", Port: 8081}},
+		{"long form with a number", `[{"target": 80, "published": 8081}]`, `{"kind": "tcp", "port": 80}`, `{"type": "none"}`, 8081, catalog.Probe{Type: "none"}},
+		{"with an address", `["0.0.0.0:8082:80/tcp"]`, `{"kind": "web", "port": 80, "path": "/ui"}`, `{"type": "http"}`, 8082, catalog.Probe{Type: "http", Port: 8082, Path: "/ui"}},
+		{"range", `["9000-9002:9000-9002"]`, `{"kind": "tcp", "port": 9001}`, `{"type": "tcp"}`, 9001, catalog.Probe{Type: "tcp", Port: 9001}},
+		{"published side given", `["8083:80"]`, `{"kind": "web", "port": 8083}`, `{"type": "compose-health"}`, 8083, catalog.Probe{Type: "compose-health"}},
+		{"swapped ports", `["80:8080", "8080:80"]`, `{"kind": "web", "port": 80}`, `{"type": "tcp"}`, 8080, catalog.Probe{Type: "tcp", Port: 8080}},
+		{"udp", `["53:53/udp"]`, `{"kind": "udp", "port": 53}`, `{"type": "none"}`, 0, catalog.Probe{Type: "none"}},
+		{"none", `[]`, `{"kind": "none"}`, `{"type": "none"}`, 0, catalog.Probe{Type: "none"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			m, problems := catalog.Parse(t.Context(), "x.json", fmt.Appendf(nil, `{"id": "x", "name": "X", "version": "1", "description": "", "category": "Tools",
+				"docker_compose": {"services": {"web": {"image": "nginx:1.29", "ports": %s}}}, "min_memory": 0, "min_cpu": 1, "access": %s, "ready": %s}`, c.ports, c.access, c.ready))
+			if len(problems) > 0 {
+				t.Fatal(problems)
+			}
+			if got := m.InternalPort(); got != c.internal {
+				t.Errorf("internal port %d, want %d", got, c.internal)
+			}
+			got := m.Ready()
+			if got.Type != c.probe.Type || got.Port != c.probe.Port || got.Path != c.probe.Path {
+				t.Errorf("probe %+v, want %+v", got, c.probe)
+			}
+		})
+	}
+}
+
+func TestCatalogueIsSafeForConcurrentUse(t *testing.T) {
+	c := embedded(t)
+	var users sync.WaitGroup
+	for range 8 {
+		users.Go(func() {
+			c.Search("git", "")
+			c.All()[0] = nil
+			c.Categories()[0].Name = "mine"
+			catalog.Lint("good.json", good(t, "good"))
+		})
+	}
+	users.Wait()
+	if c.All()[0] == nil || c.Categories()[0].Name == "mine" {
+		t.Error("a caller changed the catalogue")
+	}
+}
+
+// large is a catalogue of n apps made of the embedded ones.
+func large(t testing.TB, n int) fstest.MapFS {
+	t.Helper()
+	folder := fstest.MapFS{}
+	ids := []string{"adminer", "gitea", "miniflux", "uptime-kuma", "vaultwarden"}
+	for i := range n {
+		id := ids[i%len(ids)]
+		raw, err := catalogdata.FS.ReadFile(id + ".json")
+		if err != nil {
+			t.Fatal(err)
+		}
+		name := fmt.Sprintf("%s-%d", id, i)
+		folder[name+".json"] = &fstest.MapFile{Data: []byte(strings.Replace(string(raw), `"id": "`+id+`"`, `"id": "`+name+`"`, 1))}
+	}
+	return folder
+}
+
+func BenchmarkLoad110(b *testing.B) {
+	folder := large(b, 110)
+	for b.Loop() {
+		if c, _ := catalog.Load(b.Context(), catalog.Source{FS: folder}); c.Len() != 110 {
+			b.Fatal(c.Len())
 		}
 	}
 }
 
-func BenchmarkLoad(b *testing.B) {
-	for b.Loop() {
-		catalog.Load(b.Context(), catalog.Embedded())
+func BenchmarkSearch2000(b *testing.B) {
+	c, _ := catalog.Load(b.Context(), catalog.Source{FS: large(b, 2000)})
+	for _, query := range []string{"g", "gitea", "vaultwraden", "database manager", "zzzzzzz"} {
+		b.Run(query, func(b *testing.B) {
+			for b.Loop() {
+				c.Search(query, "")
+			}
+		})
 	}
+}
+
+func FuzzParse(f *testing.F) {
+	f.Add(good(f, "good"))
+	for _, id := range []string{"adminer", "gitea", "miniflux"} {
+		raw, err := catalogdata.FS.ReadFile(id + ".json")
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(raw)
+	}
+	f.Add([]byte(`{"id": "x"`))
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		m, problems := catalog.Parse(t.Context(), "", raw)
+		if (m == nil) != (len(problems) > 0) {
+			t.Fatalf("manifest %v with problems %v", m, problems)
+		}
+		if m == nil {
+			return
+		}
+		m.InternalPort()
+		m.Ready()
+		values, err := m.Resolve(nil)
+		if err != nil {
+			return // it asks for something that only a person knows
+		}
+		if err := m.Generate(values); err != nil {
+			t.Fatal(err)
+		}
+		files, err := m.Render(values, someBuiltins)
+		if err != nil {
+			t.Fatal(err)
+		}
+		checkRendered(t, files)
+		m.AfterInstall(values, someBuiltins)
+	})
 }

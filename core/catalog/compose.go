@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"io"
+	"maps"
 	"regexp"
 	"slices"
 	"strconv"
@@ -12,6 +13,7 @@ import (
 	"sync"
 
 	"github.com/compose-spec/compose-go/v2/loader"
+	"github.com/compose-spec/compose-go/v2/template"
 	"github.com/compose-spec/compose-go/v2/types"
 	"github.com/sirupsen/logrus"
 )
@@ -89,11 +91,11 @@ func composePorts(raw json.RawMessage) []Port {
 var quietCompose = sync.OnceFunc(func() { logrus.SetOutput(io.Discard) })
 
 // loadCompose has compose-go read the app's compose file with sample values for its variables; nil when it will not.
-func loadCompose(ctx context.Context, m *Manifest, r *report) *types.Project {
+func loadCompose(ctx context.Context, m *Manifest, variables map[string]template.Variable, r *report) *types.Project {
 	quietCompose()
 	project, err := loader.LoadWithContext(ctx, types.ConfigDetails{
-		WorkingDir:  workingDir(m),
-		Environment: sampleEnv(m),
+		WorkingDir:  "/",
+		Environment: sampleEnv(m, variables),
 		ConfigFiles: []types.ConfigFile{{
 			Filename: "docker_compose",
 			Content:  m.DockerCompose, // JSON is YAML: keep the bytes, a decoded map loses mem_limit
@@ -102,26 +104,23 @@ func loadCompose(ctx context.Context, m *Manifest, r *report) *types.Project {
 		o.SetProjectName(m.ID, true)
 		o.SkipInclude, o.SkipExtends = true, true // nothing outside the manifest is read
 		o.SkipResolveEnvironment, o.SkipResolveLabels = true, true
+		o.ResolvePaths = false
 	})
 	if err != nil {
-		for _, line := range strings.Split(err.Error(), "\n") {
-			path, reason := translate(line)
-			r.add(path, "%s", reason)
-		}
+		reportCompose(err, r)
 		return nil
 	}
 	return project
 }
 
-// workingDir is where the app's files lie inside its container.
-func workingDir(m *Manifest) string { return "/opt/proximity/" + m.ID }
-
-// sampleEnv gives every variable that the manifest knows a value that fits its type.
-func sampleEnv(m *Manifest) types.Mapping {
-	env := types.Mapping(Builtins{URL: "http://app.example:8100", Host: "app.example", Address: "10.0.0.5", TZ: "UTC", Instance: m.ID}.values())
-	for k, v := range m.Environment {
-		env[k] = v
+// sampleEnv gives every variable a value, one that fits its field's type where it has one.
+func sampleEnv(m *Manifest, variables map[string]template.Variable) types.Mapping {
+	env := types.Mapping{}
+	for name := range variables {
+		env[name] = "sample"
 	}
+	maps.Copy(env, types.Mapping(Builtins{URL: "http://app.example:8100", Host: "app.example", Address: "10.0.0.5", TZ: "UTC", Instance: m.ID}.values()))
+	maps.Copy(env, m.Environment)
 	for _, f := range m.Fields {
 		env[f.Key] = f.sample()
 	}
@@ -159,35 +158,52 @@ func (f Field) sample() string {
 	return "sample"
 }
 
+// reportCompose translates what compose-go found. It reports several wrong values at once, one per line.
+func reportCompose(err error, r *report) {
+	text := err.Error()
+	if m := interpolation.FindStringSubmatch(text); m != nil {
+		r.add("docker_compose."+m[1], "%s is no variable: write ${NAME}, or $$ for a dollar sign", strings.TrimSpace(m[2]))
+		return
+	}
+	for line := range strings.Lines(decodingFailed.ReplaceAllString(text, "")) {
+		if line = strings.TrimSpace(line); line != "" {
+			path, reason := translate(line)
+			r.add(path, "%s", reason)
+		}
+	}
+}
+
+// The shapes of compose-go's messages (v2.16).
 var (
-	unknownKey  = regexp.MustCompile(`^(.+)\.([^.]+) false schema$`)
-	quotedPath  = regexp.MustCompile(`^'([^']+)' *(.*)$`)
-	bracketStep = regexp.MustCompile(`\[([^\]]*[^\]0-9][^\]]*)\]`)
-	plainPath   = regexp.MustCompile(`^((?:services|volumes|networks|configs|secrets)[.\[]\S*?):? (.+)$`)
-	interpolate = regexp.MustCompile(`^(?:error while interpolating|invalid interpolation format for) ([^\s:]+):? *(.*)$`)
-	badYAML     = regexp.MustCompile(`^(?:yaml: )?(?:construct errors|unmarshal errors):$`)
+	decodingFailed = regexp.MustCompile(`^decoding failed due to the following error\(s\):\s*`)
+	interpolation  = regexp.MustCompile(`(?s)^invalid interpolation format for (\S+?)\.\n.*\n(.+)$`)
+	unknownKey     = regexp.MustCompile(`^(.+)\.([^.]+) false schema$`)
+	ofService      = regexp.MustCompile(`^service "([^"]+)" (.+)$`)
+	badPort        = regexp.MustCompile(`^Invalid (?:container|host)Port: (.+)$`)
+	quotedPath     = regexp.MustCompile(`^'([^']+)' *(.*)$`)
+	plainPath      = regexp.MustCompile(`^((?:services|volumes|networks|configs|secrets)[.\[]\S*?):? (.+)$`)
+	bracketStep    = regexp.MustCompile(`\[([^\]]*[^\]0-9][^\]]*)\]`) // services[db] becomes services.db, ports[0] stays
 )
 
-// translate turns one of compose-go's messages into a JSON path and a sentence that an author understands.
+// translate turns one of the messages into a JSON path and a sentence that an author understands.
 func translate(text string) (path, reason string) {
 	const root = "docker_compose"
-	text = strings.TrimSpace(text)
 	text = strings.TrimPrefix(text, "validating docker_compose: ")
 	text = strings.TrimSuffix(text, ": invalid compose project")
 	if m := unknownKey.FindStringSubmatch(text); m != nil {
 		return root + "." + m[1] + "." + m[2], "unknown key: compose has no " + strconv.Quote(m[2]) + " here"
 	}
+	if m := ofService.FindStringSubmatch(text); m != nil {
+		return root + ".services." + m[1], m[2]
+	}
+	if m := badPort.FindStringSubmatch(text); m != nil {
+		return root, m[1] + " is no port: they go from 1 to 65535"
+	}
 	if m := quotedPath.FindStringSubmatch(text); m != nil {
 		return root + "." + bracketStep.ReplaceAllString(m[1], ".$1"), m[2]
 	}
-	if m := interpolate.FindStringSubmatch(text); m != nil {
-		return root + "." + m[1], strings.TrimSuffix(m[2], ".")
-	}
 	if m := plainPath.FindStringSubmatch(text); m != nil {
 		return root + "." + bracketStep.ReplaceAllString(m[1], ".$1"), m[2]
-	}
-	if badYAML.MatchString(text) {
-		return root, "compose cannot read it"
 	}
 	return root, text
 }

@@ -17,7 +17,6 @@ import (
 // lintCompose holds the compose file against our rules for what may run in an app's container.
 func lintCompose(m *Manifest, project *types.Project, r *report) {
 	services := m.Services()
-	lintVariables(m, r)
 	lintVolumes(m, project, r)
 	lintPublished(project, r)
 	for _, name := range slices.Sorted(maps.Keys(project.Services)) {
@@ -43,36 +42,31 @@ func lintCompose(m *Manifest, project *types.Project, r *report) {
 	lintUpdate(m, services, r)
 }
 
-// lintVariables wants a value for every variable and a use for every field.
-func lintVariables(m *Manifest, r *report) {
+// lintVariables wants a value for every variable and a use for every field. It returns the compose file's variables.
+func lintVariables(m *Manifest, r *report) map[string]template.Variable {
 	var file map[string]any
 	if err := json.Unmarshal(m.DockerCompose, &file); err != nil {
 		r.add("docker_compose", "%v", err)
-		return
+		return nil
 	}
-	builtins := Builtins{}.values()
+	known := m.known()
 	used := template.ExtractVariables(file, nil)
+	needed := map[string]bool{}
 	for _, name := range slices.Sorted(maps.Keys(used)) {
-		f, isField := m.Field(name)
-		_, isBuiltin := builtins[name]
-		_, isFixed := m.Environment[name]
-		switch {
-		case !isField && !isBuiltin && !isFixed:
+		needed[name] = true
+		if !known[name] {
 			r.add("docker_compose", "${%s} has no field: add one to fields, or use PX_URL, PX_HOST, PX_ADDRESS, PX_TZ or PX_INSTANCE", name)
-		case isField && used[name].Required && !f.Required && f.Default == nil && f.Generate == nil:
+		}
+		if f, is := m.Field(name); is && used[name].Required && !f.Required && f.Default == nil && f.Generate == nil {
 			r.add("docker_compose", "${%s:?} must have a value, but its field may be left empty: make it required", name)
 		}
 	}
-	needed := map[string]bool{}
 	for i, spec := range m.Files {
 		for _, found := range variable.FindAllStringSubmatch(spec.Content, -1) {
 			name := found[1]
 			needed[name] = true
-			_, isField := m.Field(name)
-			if _, isBuiltin := builtins[name]; name != "" && !isField && !isBuiltin {
-				if _, isFixed := m.Environment[name]; !isFixed {
-					r.add(fmt.Sprintf("files[%d].content", i), "${%s} has no field: add one, or write $${%s} for the text itself", name, name)
-				}
+			if name != "" && !known[name] {
+				r.add(fmt.Sprintf("files[%d].content", i), "${%s} has no field: add one, or write $${%s} for the text itself", name, name)
 			}
 		}
 	}
@@ -82,14 +76,30 @@ func lintVariables(m *Manifest, r *report) {
 		}
 	}
 	for i, f := range m.Fields {
-		if _, is := used[f.Key]; !is && !needed[f.Key] {
+		if !needed[f.Key] {
 			r.add(fmt.Sprintf("fields[%d]", i), "%s is asked for but never used", f.Key)
 		}
 	}
 	lintSecrets(file, m, r)
+	return used
 }
 
-var secretName = regexp.MustCompile(`(?i)(PASSWORD|PASSWD|PASSPHRASE|SECRET|TOKEN|[A-Z]_?KEY|_PASS)$`)
+// known holds the names of all variables that get a value.
+func (m *Manifest) known() map[string]bool {
+	names := map[string]bool{}
+	for name := range (Builtins{}).values() {
+		names[name] = true
+	}
+	for name := range m.Environment {
+		names[name] = true
+	}
+	for _, f := range m.Fields {
+		names[f.Key] = true
+	}
+	return names
+}
+
+var secretName = regexp.MustCompile(`(?i)(PASSWORD|PASSWD|PASSPHRASE|SECRET|TOKEN|_KEY|APIKEY|_PASS)$`)
 var secretInURL = regexp.MustCompile(`://[^/\s:@]+:([^@/\s]+)@`)
 var harmless = regexp.MustCompile(`(?i)^(|true|false|yes|no|on|off|[0-9]+|/.*)$`)
 
@@ -214,14 +224,14 @@ func badBind(m *Manifest, source string) string {
 		}
 		return fmt.Sprintf("%s: add %s to requirements.features, so that people see it before they deploy", source, name)
 	}
-	inside, isOurs := strings.CutPrefix(path.Clean(source), workingDir(m)+"/")
 	switch {
-	case isOurs:
+	case !path.IsAbs(source):
+		inside := path.Clean(source)
 		if !slices.ContainsFunc(m.Files, func(f FileSpec) bool {
 			name := path.Clean(f.Path)
 			return name == inside || strings.HasPrefix(name, inside+"/")
 		}) {
-			return fmt.Sprintf("./%s is no file of the manifest: add it to files, or use a named volume", inside)
+			return fmt.Sprintf("%s is no file of the manifest: add it to files, or use a named volume", source)
 		}
 		return ""
 	case source == "/var/run/docker.sock", source == "/run/docker.sock":

@@ -21,7 +21,8 @@ func Parse(ctx context.Context, file string, raw []byte) (*Manifest, []Problem) 
 	if m == nil {
 		return nil, r.problems
 	}
-	if project := loadCompose(ctx, m, &r); project != nil {
+	variables := lintVariables(m, &r)
+	if project := loadCompose(ctx, m, variables, &r); project != nil {
 		lintCompose(m, project, &r)
 	}
 	lintManifest(m, &r)
