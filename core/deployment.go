@@ -218,7 +218,7 @@ func (d *deploying) vmid(ctx context.Context) error {
 func (d *deploying) reserve(from int) (int, error) {
 	vmid := from
 	err := d.Save(func(tx *store.Tx) error {
-		for ; ; vmid++ {
+		for vmid = from; ; vmid++ {
 			_, err := d.c.apps.Find(tx, indexVMID, fmt.Sprintf("%s/%d", d.app.Host, vmid))
 			if errors.Is(err, store.ErrNotFound) {
 				break

@@ -175,7 +175,10 @@ func (c *Core) CancelJob(_ context.Context, a Actor, id uint64) (JobView, error)
 	}
 	if err = a.May(VerbChangeApp, c.jobOwner(j)); err == nil {
 		err = c.engine.Cancel(id, a.User)
-		if errors.Is(err, jobs.ErrEnded) {
+		switch {
+		case errors.Is(err, jobs.ErrUndoing):
+			err = &Error{Kind: ErrConflict, Text: fmt.Sprintf("job %d is already being undone", id), Hint: "`job " + fmt.Sprint(id) + " -f` follows it", Err: err}
+		case errors.Is(err, jobs.ErrEnded):
 			err = &Error{Kind: ErrConflict, Text: fmt.Sprintf("job %d has already ended", id), Hint: "`job " + fmt.Sprint(id) + "` shows how", Err: err}
 		}
 	}
