@@ -57,7 +57,8 @@ func newSigner(t testing.TB) (ssh.Signer, []byte) {
 	return signer, pem.EncodeToMemory(block)
 }
 
-func newFakeNode(t testing.TB) *fakeNode {
+// newFakeNode starts a node's SSH; each change is made before it listens.
+func newFakeNode(t testing.TB, changes ...func(*fakeNode)) *fakeNode {
 	n := &fakeNode{t: t, containers: map[int]string{100: "running", 201: "stopped"}, pve: t.TempDir()}
 	n.hostKey, _ = newSigner(t)
 	n.config = &ssh.ServerConfig{
@@ -69,6 +70,9 @@ func newFakeNode(t testing.TB) *fakeNode {
 		},
 	}
 	n.config.AddHostKey(n.hostKey)
+	for _, change := range changes {
+		change(n)
+	}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -285,20 +289,21 @@ func TestASyntaxErrorIsTheScripts(t *testing.T) {
 }
 
 func TestWhyAScriptCouldNotRun(t *testing.T) {
-	n := newFakeNode(t)
-	n.command = func(line string, ch ssh.Channel) (uint32, bool) {
-		switch {
-		case strings.Contains(line, " 300 "):
-			fmt.Fprint(ch.Stderr(), "sudo: a password is required\n")
-			return 1, true
-		case strings.Contains(line, " 301 "):
-			fmt.Fprint(ch.Stderr(), "bash: line 1: pct: command not found\n")
-			return 127, true
-		case strings.Contains(line, " 302 "):
-			return 1, true
+	n := newFakeNode(t, func(n *fakeNode) {
+		n.command = func(line string, ch ssh.Channel) (uint32, bool) {
+			switch {
+			case strings.Contains(line, " 300 "):
+				fmt.Fprint(ch.Stderr(), "sudo: a password is required\n")
+				return 1, true
+			case strings.Contains(line, " 301 "):
+				fmt.Fprint(ch.Stderr(), "bash: line 1: pct: command not found\n")
+				return 127, true
+			case strings.Contains(line, " 302 "):
+				return 1, true
+			}
+			return 0, false
 		}
-		return 0, false
-	}
+	})
 	c := n.client(t, SSHConfig{})
 	for vmid, want := range map[int]error{201: ErrNotRunning, 999: ErrNotFound, 300: ErrPermission, 301: ErrUnsupported, 302: ErrRefused} {
 		var out bytes.Buffer
@@ -315,11 +320,11 @@ func TestWhyAScriptCouldNotRun(t *testing.T) {
 
 func TestOutputComesAsItIsPrinted(t *testing.T) {
 	c := newFakeNode(t).client(t, SSHConfig{})
-	go_ := filepath.Join(t.TempDir(), "go")
+	goOn := filepath.Join(t.TempDir(), "go")
 	r, w := io.Pipe()
 	done := make(chan error, 1)
 	go func() {
-		_, err := c.Exec(testContext(t), "pve1", 100, "echo first\nwhile [ ! -e "+Quote(go_)+" ]; do sleep 0.01; done\necho second", w)
+		_, err := c.Exec(testContext(t), "pve1", 100, "echo first\nwhile [ ! -e "+Quote(goOn)+" ]; do sleep 0.01; done\necho second", w)
 		w.CloseWithError(err)
 		done <- err
 	}()
@@ -327,7 +332,7 @@ func TestOutputComesAsItIsPrinted(t *testing.T) {
 	if _, err := io.ReadFull(r, first); err != nil || string(first) != "first\n" {
 		t.Fatalf("got %q, %v", first, err)
 	}
-	os.WriteFile(go_, nil, 0o600) // only now can it go on
+	os.WriteFile(goOn, nil, 0o600) // only now can it go on
 	rest, _ := io.ReadAll(r)
 	if err := <-done; err != nil || string(rest) != "second\n" {
 		t.Errorf("got %q, %v", rest, err)
@@ -458,11 +463,12 @@ func TestAHostKeyIsLearntOnceAndThenHeld(t *testing.T) {
 
 // Whoever answers in the node's place must see neither password nor script.
 func TestAChangedHostKeyStopsEverything(t *testing.T) {
-	n := newFakeNode(t)
-	n.config.PasswordCallback = func(ssh.ConnMetadata, []byte) (*ssh.Permissions, error) {
-		t.Error("the password was sent")
-		return nil, nil
-	}
+	n := newFakeNode(t, func(n *fakeNode) {
+		n.config.PasswordCallback = func(ssh.ConnMetadata, []byte) (*ssh.Permissions, error) {
+			t.Error("the password was sent")
+			return nil, nil
+		}
+	})
 	for name, config := range map[string]SSHConfig{
 		"changed":  {Pinned: func(string) string { return "SHA256:something/else" }, Learn: func(string, string) error { return nil }},
 		"refused":  {Pinned: func(string) string { return "" }, Learn: func(string, string) error { return errors.New("ask the admin") }},
@@ -479,14 +485,15 @@ func TestAChangedHostKeyStopsEverything(t *testing.T) {
 }
 
 func TestWaysIntoANode(t *testing.T) {
-	n := newFakeNode(t)
 	signer, key := newSigner(t)
-	n.config.PublicKeyCallback = func(_ ssh.ConnMetadata, got ssh.PublicKey) (*ssh.Permissions, error) {
-		if bytes.Equal(got.Marshal(), signer.PublicKey().Marshal()) {
-			return nil, nil
+	n := newFakeNode(t, func(n *fakeNode) {
+		n.config.PublicKeyCallback = func(_ ssh.ConnMetadata, got ssh.PublicKey) (*ssh.Permissions, error) {
+			if bytes.Equal(got.Marshal(), signer.PublicKey().Marshal()) {
+				return nil, nil
+			}
+			return nil, errors.New("no")
 		}
-		return nil, errors.New("no")
-	}
+	})
 	_, other := newSigner(t)
 	for name, tt := range map[string]struct {
 		config SSHConfig
