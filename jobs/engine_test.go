@@ -34,9 +34,11 @@ type world struct {
 
 func quiet() *slog.Logger { return slog.New(slog.NewTextHandler(io.Discard, nil)) }
 
-func newWorld(t testing.TB) *world {
+func newWorld(t testing.TB) *world { return newWorldSync(t, false) }
+
+func newWorldSync(t testing.TB, sync bool) *world {
 	t.Helper()
-	st, err := store.Open(filepath.Join(t.TempDir(), "jobs.db"), store.Options{NoSync: true})
+	st, err := store.Open(filepath.Join(t.TempDir(), "jobs.db"), store.Options{NoSync: !sync})
 	if err != nil {
 		t.Fatal(err)
 	}
