@@ -240,6 +240,7 @@ type command struct {
 	line           string
 	stdin          io.Reader
 	stdout, stderr io.Writer // written from one goroutine at a time, and never after run has returned
+	terminal       *Terminal // nil: none
 	// cancelled, if not nil, is called when ctx ends while the command runs, with the connection it runs
 	// on; the session is closed afterwards.
 	cancelled func(*ssh.Client)
@@ -270,7 +271,7 @@ func (c *Client) run(ctx context.Context, node string, cmd command) (int, error)
 	go func() { // ends with the command, its session or the connection
 		defer func() { <-n.sessions }()
 		defer session.Close()
-		ended <- session.Run(cmd.line)
+		ended <- cmd.play(session)
 	}()
 	select {
 	case err = <-ended:
@@ -287,6 +288,18 @@ func (c *Client) run(ctx context.Context, node string, cmd command) (int, error)
 	case <-time.After(closing):
 	}
 	return 0, networkError(ctx, ctx.Err())
+}
+
+func (cmd *command) play(session *ssh.Session) error {
+	if cmd.terminal == nil {
+		return session.Run(cmd.line)
+	}
+	ended := make(chan struct{})
+	defer close(ended)
+	if err := cmd.terminal.attach(session, ended); err != nil {
+		return err
+	}
+	return session.Run(cmd.line)
 }
 
 func exitCode(err error) (int, error) {

@@ -3,220 +3,21 @@ package pve
 import (
 	"bytes"
 	"context"
-	"crypto/ed25519"
-	"crypto/rand"
-	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
 	"golang.org/x/crypto/ssh"
 )
-
-// fakeNode is a node's SSH. Containers are folders of this machine and their shell is its /bin/sh, in a
-// process group of its own that goes on when the connection drops, as lxc-attach does.
-type fakeNode struct {
-	t          testing.TB
-	address    *net.TCPAddr
-	config     *ssh.ServerConfig
-	hostKey    ssh.Signer
-	containers map[int]string // vmid → "running", "stopped"
-	pve        string         // what stands for /etc/pve/lxc
-	command    func(line string, ch ssh.Channel) (exit uint32, handled bool)
-
-	mu          sync.Mutex
-	lines       []string // commands run
-	connections int
-	conns       []net.Conn
-}
-
-func newSigner(t testing.TB) (ssh.Signer, []byte) {
-	_, private, err := ed25519.GenerateKey(rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	block, err := ssh.MarshalPrivateKey(private, "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	signer, err := ssh.NewSignerFromKey(private)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return signer, pem.EncodeToMemory(block)
-}
-
-// newFakeNode starts a node's SSH; each change is made before it listens.
-func newFakeNode(t testing.TB, changes ...func(*fakeNode)) *fakeNode {
-	n := &fakeNode{t: t, containers: map[int]string{100: "running", 201: "stopped"}, pve: t.TempDir()}
-	n.hostKey, _ = newSigner(t)
-	n.config = &ssh.ServerConfig{
-		PasswordCallback: func(c ssh.ConnMetadata, password []byte) (*ssh.Permissions, error) {
-			if string(password) == "s3cret" {
-				return nil, nil
-			}
-			return nil, errors.New("no")
-		},
-	}
-	n.config.AddHostKey(n.hostKey)
-	for _, change := range changes {
-		change(n)
-	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	n.address = l.Addr().(*net.TCPAddr)
-	var all sync.WaitGroup
-	all.Go(func() {
-		for {
-			conn, err := l.Accept()
-			if err != nil {
-				return
-			}
-			n.mu.Lock()
-			n.connections++
-			n.conns = append(n.conns, conn)
-			n.mu.Unlock()
-			all.Go(func() { n.serve(conn, &all) })
-		}
-	})
-	t.Cleanup(func() {
-		l.Close()
-		n.drop()
-		all.Wait()
-	})
-	return n
-}
-
-// drop cuts every connection.
-func (n *fakeNode) drop() {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	for _, c := range n.conns {
-		c.Close()
-	}
-	n.conns = nil
-}
-
-func (n *fakeNode) ran() []string {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	return append([]string(nil), n.lines...)
-}
-
-func (n *fakeNode) serve(raw net.Conn, all *sync.WaitGroup) {
-	conn, channels, requests, err := ssh.NewServerConn(raw, n.config)
-	if err != nil {
-		raw.Close()
-		return
-	}
-	defer conn.Close()
-	go ssh.DiscardRequests(requests)
-	for c := range channels {
-		ch, requests, err := c.Accept()
-		if err != nil {
-			return
-		}
-		all.Go(func() {
-			defer ch.Close()
-			for r := range requests {
-				if r.Type != "exec" {
-					r.Reply(r.Type == "signal", nil)
-					continue
-				}
-				var payload struct{ Line string }
-				ssh.Unmarshal(r.Payload, &payload)
-				r.Reply(true, nil)
-				all.Go(func() {
-					defer ch.Close()
-					exit := n.run(payload.Line, ch)
-					ch.SendRequest("exit-status", false, ssh.Marshal(struct{ Status uint32 }{exit}))
-				})
-			}
-		})
-	}
-}
-
-var pctExec = regexp.MustCompile(`^pct exec (\S+) --keep-env 0 -- sh -s$`)
-
-func (n *fakeNode) run(line string, ch ssh.Channel) uint32 {
-	n.mu.Lock()
-	n.lines = append(n.lines, line)
-	n.mu.Unlock()
-	line = strings.TrimPrefix(line, "sudo -n ")
-	if n.command != nil {
-		if exit, handled := n.command(line, ch); handled {
-			return exit
-		}
-	}
-	if line == "sh -s" {
-		script, _ := io.ReadAll(ch)
-		return n.shell(bytes.NewReader(bytes.ReplaceAll(script, []byte("/etc/pve/lxc"), []byte(n.pve))), ch)
-	}
-	m := pctExec.FindStringSubmatch(line)
-	if m == nil {
-		fmt.Fprintf(ch.Stderr(), "sh: 1: %s: not found\n", line)
-		return 127
-	}
-	vmid, err := strconv.Atoi(m[1])
-	if err != nil {
-		fmt.Fprint(ch.Stderr(), "400 Parameter verification failed.\nvmid: type check ('integer') failed\n")
-		return 255
-	}
-	switch n.containers[vmid] {
-	case "running":
-		return n.shell(ch, ch)
-	case "stopped":
-		fmt.Fprintf(ch.Stderr(), "container '%d' not running!\n", vmid)
-		return 255
-	}
-	fmt.Fprintf(ch.Stderr(), "Configuration file 'nodes/pve1/lxc/%d.conf' does not exist\n", vmid)
-	return 2
-}
-
-func (n *fakeNode) shell(stdin io.Reader, ch ssh.Channel) uint32 {
-	cmd := exec.Command("/bin/sh", "-s")
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = stdin, ch, ch.Stderr()
-	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "TERM=linux", "container=lxc"}
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	cmd.WaitDelay = 100 * time.Millisecond
-	err := cmd.Run()
-	var exit *exec.ExitError
-	if errors.As(err, &exit) {
-		if status := exit.Sys().(syscall.WaitStatus); status.Signaled() {
-			return 128 + uint32(status.Signal())
-		}
-		return uint32(exit.ExitCode())
-	}
-	return 0
-}
-
-// client is a client of a cluster whose one node is n.
-func (n *fakeNode) client(t testing.TB, c SSHConfig) *Client {
-	f := newFake(t)
-	f.data("GET /nodes", `[{"node":"pve1","status":"online"}]`)
-	f.data("GET /cluster/status", `[{"type":"node","name":"pve1","ip":"192.0.2.1","nodeid":0,"online":1,"local":1}]`)
-	c.Port = n.address.Port
-	if c.Key == nil && c.Password == "" {
-		c.Password = "s3cret"
-	}
-	if c.Pinned == nil {
-		c.Pinned = func(string) string { return ssh.FingerprintSHA256(n.hostKey.PublicKey()) }
-	}
-	return f.client(t, Config{SSH: c})
-}
 
 func TestAScriptsOutputAndExitCode(t *testing.T) {
 	n := newFakeNode(t)
@@ -556,5 +357,81 @@ func TestNotRootUsesSudo(t *testing.T) {
 	}
 	if got := n.ran()[0]; got != "sudo -n pct exec 100 --keep-env 0 -- sh -s" {
 		t.Errorf("ran %q", got)
+	}
+}
+
+func TestCheckSSH(t *testing.T) {
+	if err := newFakeNode(t).client(t, SSHConfig{}).CheckSSH(testContext(t), "pve1"); err != nil {
+		t.Error(err)
+	}
+	noPct := newFakeNode(t, func(n *fakeNode) {
+		n.command = func(line string, ch ssh.Channel) (uint32, bool) {
+			fmt.Fprint(ch.Stderr(), "bash: line 1: pct: command not found\n")
+			return 127, true
+		}
+	})
+	if err := noPct.client(t, SSHConfig{}).CheckSSH(testContext(t), "pve1"); !errors.Is(err, ErrUnsupported) {
+		t.Errorf("no pct: %v", err)
+	}
+	if err := noPct.client(t, SSHConfig{Password: "x"}).CheckSSH(testContext(t), "pve1"); !errors.Is(err, ErrAuth) {
+		t.Errorf("wrong password: %v", err)
+	}
+}
+
+func TestAnInteractiveShell(t *testing.T) {
+	n := newFakeNode(t)
+	c := n.client(t, SSHConfig{})
+	in, typed := io.Pipe()
+	shown, out := io.Pipe()
+	sizes := make(chan Size)
+	type end struct {
+		exit int
+		err  error
+	}
+	done := make(chan end, 1)
+	go func() {
+		exit, err := c.Shell(testContext(t), "pve1", 100, Terminal{Type: "xterm", Size: Size{100, 30}, New: sizes}, in, out)
+		done <- end{exit, err}
+	}()
+	io.WriteString(typed, "hello\n")
+	got := make([]byte, 6)
+	if _, err := io.ReadFull(shown, got); err != nil || string(got) != "HELLO\n" {
+		t.Errorf("shown %q, %v", got, err)
+	}
+	sizes <- Size{120, 40}
+	eventually(t, "the new size arrives", func() bool { return slices.Equal(n.noted(), []string{"xterm 100x30", "120x40"}) })
+	io.WriteString(typed, "exit\n")
+	if e := <-done; e.err != nil || e.exit != 3 {
+		t.Errorf("ended with %d, %v", e.exit, e.err)
+	}
+}
+
+func TestAShellEndsWithItsContext(t *testing.T) {
+	c := newFakeNode(t).client(t, SSHConfig{})
+	ctx, cancel := context.WithCancel(testContext(t))
+	in, typed := io.Pipe()
+	shown, out := io.Pipe()
+	done := make(chan error, 1)
+	go func() {
+		_, err := c.Shell(ctx, "pve1", 100, Terminal{}, in, out)
+		done <- err
+	}()
+	io.WriteString(typed, "a")
+	shown.Read(make([]byte, 1))
+	cancel()
+	if err := <-done; !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v", err)
+	}
+	typed.Close()
+}
+
+func TestAShellInAStoppedContainer(t *testing.T) {
+	n := newFakeNode(t)
+	_, err := n.client(t, SSHConfig{}).Shell(testContext(t), "pve1", 201, Terminal{}, strings.NewReader(""), io.Discard)
+	if !errors.Is(err, ErrNotRunning) || len(n.ran()) != 0 {
+		t.Errorf("got %v, ran %v", err, n.ran())
+	}
+	if _, err := newFake(t).client(t, Config{}).Shell(testContext(t), "pve1", 100, Terminal{}, strings.NewReader(""), io.Discard); !errors.Is(err, ErrNoSSH) {
+		t.Errorf("got %v", err)
 	}
 }
