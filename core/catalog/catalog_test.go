@@ -2,12 +2,15 @@ package catalog_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"os"
+	"reflect"
 	"strings"
 	"sync"
 	"testing"
 	"testing/fstest"
+	"time"
 
 	catalogdata "proximity/catalog_data"
 	"proximity/core/catalog"
@@ -190,6 +193,8 @@ func TestPortsAreFoundThroughTheComposeFile(t *testing.T) {
 		{"range", `["9000-9002:9000-9002"]`, `{"kind": "tcp", "port": 9001}`, `{"type": "tcp"}`, 9001, catalog.Probe{Type: "tcp", Port: 9001}},
 		{"published side given", `["8083:80"]`, `{"kind": "web", "port": 8083}`, `{"type": "compose-health"}`, 8083, catalog.Probe{Type: "compose-health"}},
 		{"swapped ports", `["80:8080", "8080:80"]`, `{"kind": "web", "port": 80}`, `{"type": "tcp"}`, 8080, catalog.Probe{Type: "tcp", Port: 8080}},
+		{"https", `["8443:443", "8080:80"]`, `{"kind": "web", "port": 443, "scheme": "https"}`, `{"type": "http"}`, 8443, catalog.Probe{Type: "http", Port: 8443, Path: "/", Scheme: "https"}},
+		{"plain probe of an https app", `["8443:443", "8080:80"]`, `{"kind": "web", "port": 443, "scheme": "https"}`, `{"type": "http", "port": 80}`, 8443, catalog.Probe{Type: "http", Port: 8080, Path: "/"}},
 		{"udp", `["53:53/udp"]`, `{"kind": "udp", "port": 53}`, `{"type": "none"}`, 0, catalog.Probe{Type: "none"}},
 		{"none", `[]`, `{"kind": "none"}`, `{"type": "none"}`, 0, catalog.Probe{Type: "none"}},
 	} {
@@ -202,8 +207,11 @@ func TestPortsAreFoundThroughTheComposeFile(t *testing.T) {
 			if got := m.InternalPort(); got != c.internal {
 				t.Errorf("internal port %d, want %d", got, c.internal)
 			}
-			got := m.Ready()
-			if got.Type != c.probe.Type || got.Port != c.probe.Port || got.Path != c.probe.Path {
+			if c.probe.Type == "http" && c.probe.Scheme == "" {
+				c.probe.Scheme = "http"
+			}
+			c.probe.Timeout = 3 * time.Minute
+			if got := m.Ready(); !reflect.DeepEqual(got, c.probe) {
 				t.Errorf("probe %+v, want %+v", got, c.probe)
 			}
 		})
@@ -297,5 +305,24 @@ func FuzzParse(f *testing.F) {
 		}
 		checkRendered(t, files)
 		m.AfterInstall(values, someBuiltins)
+	})
+}
+
+// A foreign compose file may hold anything: it must be judged, never bring the program down.
+func FuzzCompose(f *testing.F) {
+	var whole struct {
+		Compose json.RawMessage `json:"docker_compose"`
+	}
+	for _, raw := range [][]byte{good(f, "good"), []byte(`{"docker_compose": {"services": {"a": {"image": "a:1", "extends": "b", "depends_on": ["a"], "ports": [{"target": "x"}]}}}}`)} {
+		if err := json.Unmarshal(raw, &whole); err != nil {
+			f.Fatal(err)
+		}
+		f.Add([]byte(whole.Compose))
+	}
+	f.Fuzz(func(t *testing.T, compose []byte) {
+		if !json.Valid(compose) {
+			return
+		}
+		catalog.Lint("", fmt.Appendf(nil, `{"id": "x", "name": "X", "version": "1", "description": "", "category": "Tools", "min_memory": 0, "min_cpu": 1, "docker_compose": %s}`, compose))
 	})
 }

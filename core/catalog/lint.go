@@ -81,7 +81,7 @@ func lintField(f Field, at string, r *report) {
 }
 
 func lintFiles(m *Manifest, r *report) {
-	seen := map[string]bool{ComposeFile: true, EnvFile: true, "compose.yml": true, "docker-compose.yml": true, "docker-compose.yaml": true}
+	seen := map[string]bool{ComposeFile: true, EnvFile: true, "compose.yaml": true, "compose.yml": true, "docker-compose.yml": true, "docker-compose.yaml": true}
 	for i, f := range m.Files {
 		at := fmt.Sprintf("files[%d].path", i)
 		clean := path.Clean(f.Path)

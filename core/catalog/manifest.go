@@ -139,7 +139,8 @@ type ReadySpec struct {
 // Probe says when a deployed app counts as ready.
 type Probe struct {
 	Type    string        // http, tcp, compose-health, none
-	Port    int           // the published port, inside the app's container
+	Port    int           // http, tcp: the published port, inside the app's container
+	Scheme  string        // http only: http or https
 	Path    string        // http only
 	Status  []int         // http only: answers that count; empty = any below 400
 	Timeout time.Duration // how long to wait for it

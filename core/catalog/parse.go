@@ -188,6 +188,10 @@ func (m *Manifest) Ready() Probe {
 	if probe.Path == "" {
 		probe.Path = "/"
 	}
+	probe.Scheme = "http"
+	if probe.Port == m.InternalPort() && m.Access.Scheme != "" {
+		probe.Scheme = m.Access.Scheme
+	}
 	return probe
 }
 

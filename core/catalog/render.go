@@ -14,9 +14,9 @@ import (
 	"strings"
 )
 
-// The files of every deployment. docker compose finds the first by its name; JSON is YAML.
+// The files of every deployment. The first goes to docker compose with --file: to it, JSON is YAML.
 const (
-	ComposeFile = "compose.yaml"
+	ComposeFile = "compose.json"
 	EnvFile     = ".env"
 )
 
@@ -130,13 +130,14 @@ func substitute(content string, env Values) string {
 	})
 }
 
-// hidden stands in notes for a secret that is not meant to be shown.
+// hidden stands in notes for a secret that is not shown.
 const hidden = "(kept secret)"
 
 // placeholder is what notes may contain: {{.URL}}, {{.Host}}, {{.Address}}, {{.TZ}}, {{.Instance}}, {{.Field.KEY}}.
 var placeholder = regexp.MustCompile(`\{\{\s*\.(URL|Host|Address|TZ|Instance|Field\.[A-Za-z_][A-Za-z0-9_]*)\s*\}\}`)
 
-// AfterInstall renders the note shown after a deployment. Secrets stay out of it unless their field says show_after_install.
+// AfterInstall renders the note shown after a deployment. Secrets stay out of it unless their field says
+// show_after_install and v holds them: a caller that must not show any leaves them out of v.
 func (m *Manifest) AfterInstall(v Values, b Builtins) string {
 	return m.note(m.Notes.AfterInstall, v, b)
 }
@@ -162,7 +163,7 @@ func (m *Manifest) note(text string, v Values, b Builtins) string {
 			return b.Instance
 		}
 		key := strings.TrimPrefix(name, "Field.")
-		if f, _ := m.Field(key); m.Secret(key) && !f.ShowAfterInstall {
+		if f, _ := m.Field(key); m.Secret(key) && (!f.ShowAfterInstall || v[key] == "") {
 			return hidden
 		}
 		return v[key]

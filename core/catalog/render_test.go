@@ -29,7 +29,7 @@ func checkRendered(t testing.TB, files []catalog.File) *types.Project {
 	project, err := loader.LoadWithContext(t.Context(), types.ConfigDetails{
 		WorkingDir:  "/opt/proximity/x",
 		Environment: env,
-		ConfigFiles: []types.ConfigFile{{Filename: "compose.yaml", Content: files[0].Content}},
+		ConfigFiles: []types.ConfigFile{{Filename: catalog.ComposeFile, Content: files[0].Content}},
 	}, func(o *loader.Options) {
 		o.SetProjectName("x", true)
 		o.SkipResolveEnvironment, o.SkipResolveLabels = true, true
@@ -161,6 +161,9 @@ func TestNotesKeepSecrets(t *testing.T) {
 	got := m.AfterInstall(catalog.Values{"USER": "{{.Field.HIDDEN}}", "SHOWN": "open", "HIDDEN": "sesame"}, someBuiltins)
 	if want := "http://proximity.local:8100 proximity.local Europe/Rome x-0a1b2c3d: {{.Field.HIDDEN}} open (kept secret)"; got != want {
 		t.Errorf("%q, want %q", got, want)
+	}
+	if got := m.AfterInstall(catalog.Values{"USER": "me"}, catalog.Builtins{}); got != "  UTC : me (kept secret) (kept secret)" {
+		t.Errorf("without the secrets: %q", got)
 	}
 	if got := m.BeforeInstall(nil, someBuiltins); got != "On 10.0.0.7" {
 		t.Errorf("%q", got)
