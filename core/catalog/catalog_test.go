@@ -218,6 +218,10 @@ func TestPortsAreFoundThroughTheComposeFile(t *testing.T) {
 	}
 }
 
+func TestVariablesMayStandForNumbersAndSwitches(t *testing.T) {
+	manifest(t, `{"key": "RO", "type": "boolean", "default": true}, {"key": "N", "type": "number", "default": 3}`, `{"A": "${N}"}, "read_only": "${RO}", "healthcheck": {"test": ["CMD", "true"], "retries": "${N}"}`, "")
+}
+
 func TestCatalogueIsSafeForConcurrentUse(t *testing.T) {
 	c := embedded(t)
 	var users sync.WaitGroup
