@@ -24,7 +24,7 @@ var ErrDetach = errors.New("leave the script running")
 
 // Quote makes s one word of a POSIX shell.
 func Quote(s string) string {
-	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+	return "'" + strings.ReplaceAll(s, "'", `'"'"'`) + "'" // not '\'': some shells' assignments keep that backslash
 }
 
 // pct is the one form of command we send to a node, so that a forced command can allow exactly this. The
@@ -132,7 +132,7 @@ func notStarted(exit int, said string) *Error {
 	return e
 }
 
-// Put writes a file inside a running container: owner root, permissions mode, its folders made (0700) where
+// Put writes a file inside a running container: owner root, permissions mode, its folders made where
 // missing. It appears at once or not at all, and what arrived is compared with what was sent.
 func (c *Client) Put(ctx context.Context, node string, vmid int, file string, mode os.FileMode, content []byte) error {
 	name := request{op: "write " + file + " in CT", node: node, vmid: vmid}

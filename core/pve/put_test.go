@@ -96,6 +96,26 @@ func TestPutRefusesWhatIsNoFile(t *testing.T) {
 	}
 }
 
+// A disk that fills up half-way leaves the old file, and nothing of the new one.
+func TestPutThatFailsLeavesNothingBehind(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "it's a dir")
+	os.Mkdir(dir, 0o755)
+	file := filepath.Join(dir, "it's")
+	os.WriteFile(file, []byte("old"), 0o600)
+	script := strings.Replace(putScript(file, 0o600, []byte("new")), "base64 -d", "base64 --no-such-option", 1)
+	cmd := exec.Command("/bin/sh", "-s")
+	cmd.Stdin = strings.NewReader(wrap("marker", script))
+	if err := cmd.Run(); err == nil {
+		t.Fatal("the script did not fail")
+	}
+	if got, _ := os.ReadFile(file); string(got) != "old" {
+		t.Errorf("got %q", got)
+	}
+	if all, _ := os.ReadDir(dir); len(all) != 1 {
+		t.Errorf("left behind: %v", all)
+	}
+}
+
 const rawLine = "lxc.apparmor.profile: unconfined"
 
 func TestAppendRawConfig(t *testing.T) {

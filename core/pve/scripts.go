@@ -13,22 +13,25 @@ import (
 const exitChanged = 75
 
 // putScript writes a file inside a container. The content travels as base64 in the script, which is
-// binary-safe and needs no second form of command.
+// binary-safe and needs no second form of command. The file has its permissions before it has its content.
 func putScript(file string, mode os.FileMode, content []byte) string {
 	temporary := path.Join(path.Dir(file), "."+path.Base(file)+"."+rand.Text()[:8])
 	return fill(`set -e
-umask 077
-if [ -d FILE ]; then echo FILE' is a directory' >&2; exit 21; fi
+file=FILE
+temporary=TEMP
+if [ -d "$file" ]; then echo "$file is a directory" >&2; exit 21; fi
 mkdir -p DIR
-trap 'rm -f 'TEMP EXIT
-base64 -d >TEMP <<'PROXIMITY'
+trap 'rm -f "$temporary"' EXIT
+rm -f "$temporary"
+: >"$temporary"
+chmod MODE "$temporary"
+base64 -d >"$temporary" <<'PROXIMITY'
 CONTENT
 PROXIMITY
-chmod MODE TEMP
-mv -f TEMP FILE
+mv -f "$temporary" "$file"
 trap - EXIT
-arrived=$(sha256sum <FILE)
-if [ "${arrived%% *}" != SUM ]; then echo FILE' did not arrive whole' >&2; exit 74; fi
+arrived=$(sha256sum <"$file")
+if [ "${arrived%% *}" != SUM ]; then echo "$file did not arrive whole" >&2; exit 74; fi
 `, "FILE", Quote(file), "DIR", Quote(path.Dir(file)), "TEMP", Quote(temporary),
 		"MODE", fmt.Sprintf("%04o", mode.Perm()), "SUM", fmt.Sprintf("%x", sha256.Sum256(content)), "CONTENT", encoded(content))
 }
