@@ -56,7 +56,7 @@ func (s *Screen) Attach(run func(context.Context, Console) error, done func(erro
 			return done(ErrAttached)
 		}
 		defer s.detach(c, r)
-		stop := context.AfterFunc(s.ctx, func() { _ = r.CloseWithError(io.EOF) })
+		stop := context.AfterFunc(s.ctx, func() { _ = w.Close() })
 		defer stop()
 		select {
 		case <-lent:

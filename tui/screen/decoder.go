@@ -110,6 +110,10 @@ func (d *decoder) step(send func(tea.Msg)) bool {
 
 // send sends the event that b is as a whole, if it is one.
 func (d *decoder) send(b []byte, send func(tea.Msg)) {
+	if len(b) == 4 && string(b[:3]) == "\x1b[[" && b[3] >= 'A' && b[3] <= 'E' {
+		send(uv.KeyPressEvent{Code: uv.KeyF1 + rune(b[3]-'A')}) // the Linux console's, which ultraviolet lacks
+		return
+	}
 	for len(b) > 0 {
 		n, event := d.dec.Decode(b)
 		if n == 0 || b[0] == esc && n < len(b) {
@@ -149,7 +153,9 @@ func (d *decoder) stepPaste(send func(tea.Msg)) bool {
 	return true
 }
 
-func (d *decoder) take(b []byte) { d.paste = append(d.paste, b[:min(len(b), maxPaste-len(d.paste))]...) }
+func (d *decoder) take(b []byte) {
+	d.paste = append(d.paste, b[:min(len(b), maxPaste-len(d.paste))]...)
+}
 
 func (d *decoder) endPaste(send func(tea.Msg)) {
 	send(uv.PasteEvent{Content: string(bytes.ToValidUTF8(d.paste, []byte("\uFFFD")))})

@@ -135,7 +135,9 @@ func (s *Screen) write() {
 			s.leave()
 			s.buf.WriteString(o.bye)
 		case o.console != nil:
-			s.leave()
+			if s.open {
+				s.leave()
+			}
 			s.foreign = true
 		default:
 			s.buf.Write(o.raw)
@@ -180,6 +182,9 @@ func (s *Screen) frame(o order) {
 		b.WriteString(ansi.SetModeSynchronizedOutput)
 	}
 	body := b.Len()
+	if s.open && o.method != s.lines.method {
+		b.WriteString(ansi.SetModeUnicodeCore)
+	}
 	s.lines.become(o.size, o.profile, o.method)
 	if !s.open {
 		s.enter(o.method)
