@@ -24,18 +24,10 @@ func open(c *Console, on object) tea.Cmd {
 	}
 	switch on.kind {
 	case appKind:
-		if a, ok := c.page().(*app); ok && a.id == on.id {
-			c.say(info, "this is "+a.view.Hostname+" · a lists what can be done with it")
-			return nil
-		}
 		return c.push(newApp(on.id))
 	case jobKind:
 		if j, ok := c.page().(*job); ok && jobID(j.id) == on.id {
-			if _, ok := c.world.App(j.view.AppID); ok {
-				return c.push(newApp(j.view.AppID))
-			}
-			c.say(info, "job "+on.id+" has no app to open")
-			return nil
+			return c.push(newApp(j.view.AppID))
 		}
 		return c.push(newJob(parseJob(on.id)))
 	case itemKind:
@@ -141,10 +133,6 @@ func askStop(c *Console, on object) tea.Cmd {
 func showLogs(c *Console, on object) tea.Cmd {
 	switch p := c.page().(type) {
 	case *app:
-		if p.at == tabLogs {
-			c.say(info, "this is the log · f follows, / searches")
-			return nil
-		}
 		return p.show(c, tabLogs)
 	case *job:
 		p.full = !p.full

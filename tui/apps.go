@@ -30,15 +30,15 @@ const (
 
 func newApps() *apps {
 	return &apps{table: ui.NewTable(
-		ui.Column{Title: "NAME", Width: 12, Flex: true, Sorts: true},
+		ui.Column{Title: "NAME", Width: 12, Flex: true, Most: 30, Sorts: true},
 		ui.Column{Title: "STATUS", Width: 11, Sorts: true},
-		ui.Column{Title: "CPU", Width: 13, Sorts: true, Joins: true, Drop: 4},
+		ui.Column{Title: "CPU", Width: 13, Sorts: true, Joins: true, Drop: 3},
 		ui.Column{Title: "MEM", Width: 12, Sorts: true, Joins: true, Drop: 5},
 		ui.Column{Title: "UP", Width: 6, Right: true, Sorts: true, Joins: true, Drop: 6},
-		ui.Column{Title: "NODE", Width: 8, Sorts: true, Drop: 3},
+		ui.Column{Title: "NODE", Width: 8, Sorts: true, Drop: 4},
 		ui.Column{Title: "CT", Width: 5, Right: true, Drop: 8, Sorts: true},
 		ui.Column{Title: "VERSION", Width: 9, Drop: 9, Sorts: true},
-		ui.Column{Title: "WEB", Width: 21, Flex: true, Drop: 7},
+		ui.Column{Title: "WEB", Width: 14, Flex: true, Drop: 7},
 	)}
 }
 
@@ -120,9 +120,9 @@ func (p *apps) body(c *Console, w, h int) []string {
 
 // columns chooses bars for wide terminals and bare numbers for others.
 func (p *apps) columns(w int) {
-	cpu, mem := 13, 12
+	cpu, mem := 13, 13
 	if w < wideW {
-		cpu, mem = 5, 5
+		cpu, mem = 6, 6
 	}
 	status := 12
 	if w < narrowW {
@@ -295,10 +295,14 @@ func (r *appRows) Cell(l *ui.Line, i, col, width int, selected bool) {
 			number(l, a.Stale, m != nil && a.Status != core.StatusStopped, percentOf(m, cpuShare), width)
 			return
 		}
-		l.Spark(chartRole(a), r.c.history(appHistory(a), false), 7)
+		if m != nil && a.Status != core.StatusStopped {
+			l.Spark(chartRole(a), r.c.history(appHistory(a), false), 7)
+		} else {
+			l.Space(7)
+		}
 		number(l, a.Stale, m != nil && a.Status != core.StatusStopped, percentOf(m, cpuShare), width-7)
 	case appMem:
-		if width < 12 {
+		if width < 13 {
 			number(l, a.Stale, m != nil && a.Status != core.StatusStopped, bytesOf(m), width)
 			return
 		}

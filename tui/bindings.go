@@ -13,28 +13,28 @@ import (
 // one verb; the only exception is n in a log with a search going on.
 func bindings() []*binding {
 	t := []*binding{
-		{verb: "submit", keys: []string{"ctrl+s"}, hint: "deploy", where: inForm, help: "send the form off", run: submitForm},
-		{verb: "open", keys: []string{"enter"}, hint: "open", where: onObject, help: "open what is selected", run: open},
-		{verb: "up", keys: []string{"up", "k"}, where: inList | inLog, help: "move up", run: moving(byLine, -1)},
+		{verb: "submit", keys: []string{"ctrl+s"}, form: "deploy", where: inForm, help: "send the form off", run: submitForm},
+		{verb: "open", keys: []string{"enter"}, hint: "open", where: onObject, help: "open what is selected", why: mayOpen, run: open},
+		{verb: "up", keys: []string{"up", "k"}, form: "move", where: inList | inLog, help: "move up", run: moving(byLine, -1)},
 		{verb: "down", keys: []string{"down", "j"}, where: inList | inLog, help: "move down", run: moving(byLine, 1)},
 		{verb: "page up", keys: []string{"pgup"}, where: inList | inLog, help: "one screen up", run: moving(byPage, -1)},
 		{verb: "page down", keys: []string{"pgdown"}, where: inList | inLog, help: "one screen down", run: moving(byPage, 1)},
 		{verb: "first", keys: []string{"home", "g"}, where: inList | inLog, help: "go to the first row", run: moving(toFirst, 0)},
 		{verb: "last", keys: []string{"end", "G"}, where: inList | inLog, help: "go to the last row", run: moving(toLast, 0)},
 
-		{verb: "new", keys: []string{"n"}, hint: "deploy", where: always, help: "deploy an app", why: mayDeploy, run: deployNew},
 		{verb: "follow", keys: []string{"f"}, hint: "follow", where: inLog, help: "follow the log, or stop following", run: follow},
 		{verb: "next match", keys: []string{"n"}, hint: "next", where: inSearch, help: "next line with the text searched for", run: match(1)},
 		{verb: "previous match", keys: []string{"N"}, where: inSearch, help: "previous line with the text searched for", why: needsSearch, run: match(-1)},
 		{verb: "stop", keys: []string{"t"}, hint: "stop", where: onJob | onApp, class: disruptive, help: "stop a job and undo what it made", why: mayStop, run: askStop},
 		{verb: "actions", keys: []string{"a"}, hint: "actions", where: always, help: "all that can be done with the selection", why: needsObject, run: actions},
-		{verb: "logs", keys: []string{"l"}, hint: "logs", where: onApp | onJob, help: "show what the app or the job prints", run: showLogs},
+		{verb: "new", keys: []string{"n"}, hint: "deploy", where: always, help: "deploy an app", why: mayDeploy, run: deployNew},
+		{verb: "logs", keys: []string{"l"}, hint: "log", where: onApp | onJob, help: "show what the app or the job prints", why: mayShowLogs, run: showLogs},
 		{verb: "web address", keys: []string{"w"}, hint: "web", where: onApp, help: "copy the app's web address", why: needsURL, run: copyURL},
 		{verb: "next tab", keys: []string{"right", "]"}, hint: "tab", where: inTabs, help: "next tab", run: tabbing(1)},
 		{verb: "previous tab", keys: []string{"left", "["}, where: inTabs, help: "previous tab", run: tabbing(-1)},
-		{verb: "next pane", keys: []string{"tab"}, hint: "pane", where: inPanes | inForm, help: "next pane or field", run: paning(1)},
+		{verb: "next pane", keys: []string{"tab"}, hint: "pane", form: "next", where: inPanes | inForm, help: "next pane or field", run: paning(1)},
 		{verb: "previous pane", keys: []string{"shift+tab"}, where: inPanes | inForm, help: "previous pane or field", run: paning(-1)},
-		{verb: "filter", keys: []string{"/"}, hint: "filter", where: inTable | inLog, help: "filter the list, or search the log", run: startFind},
+		{verb: "filter", keys: []string{"/"}, hint: "filter", inLog: "search", where: inTable | inLog, help: "filter the list, or search the log", run: startFind},
 		{verb: "order", keys: []string{"o"}, hint: "order", where: inTable, help: "order the list by a column", run: chooseOrder},
 		{verb: "mark", keys: []string{"space"}, hint: "mark", where: inTable, help: "mark or unmark the row", why: needsRow, run: mark},
 		{verb: "mark all", keys: []string{"*"}, where: inTable, help: "mark or unmark all rows shown", why: needsRow, run: markAll},
@@ -44,10 +44,10 @@ func bindings() []*binding {
 		{verb: "go to job", where: onApp, help: "open the job that works on the app", why: needsJob, run: openAppJob},
 
 		{verb: "alerts", keys: []string{"!"}, hint: "alerts", where: always, help: "what needs attention, and the notices so far", run: alerts},
-		{verb: "back", keys: []string{"esc"}, hint: "", where: always, help: "close, clear the filter, go back", run: goBack},
+		{verb: "back", keys: []string{"esc"}, form: "leave, the draft is kept", where: always, help: "close, clear the filter, go back", run: goBack},
 		{verb: "palette", keys: []string{":"}, hint: "command", where: always, help: "find anything and do it", run: func(c *Console, _ object) tea.Cmd { c.openPalette(""); return nil }},
 		{verb: "refresh", keys: []string{"ctrl+r"}, hint: "", where: always, help: "ask all hosts now", run: refreshAll},
-		{verb: "retry", keys: []string{"r"}, hint: "retry", where: onHost | onNode | onApp | onJob, help: "ask the host again now", why: notYet("restarting apps and running jobs again", onApp|onJob), run: retryHost},
+		{verb: "retry", keys: []string{"r"}, hint: "retry", where: onHost | onNode | onApp | onJob, help: "ask the host again now", why: mayRetry, run: retryHost},
 	}
 	for _, d := range screenOrder {
 		t = append(t, &binding{
@@ -92,7 +92,7 @@ func notYet(what string, on scope) func(*Console, object) string {
 		if on != always && on&o.scope() == 0 {
 			return ""
 		}
-		return what + ": not in this version yet"
+		return "not in this version yet: " + what
 	}
 }
 
@@ -128,6 +128,38 @@ func refusal(err error) string {
 	return ""
 }
 
+// mayOpen is false where the object is in front already.
+func mayOpen(c *Console, on object) string {
+	switch p := c.page().(type) {
+	case *app:
+		if p.at != tabActivity && on == appObject(p.id) {
+			return "this is " + p.view.Hostname + " · a lists what can be done with it"
+		}
+	case *job:
+		if _, ok := c.world.App(p.view.AppID); !ok && on == jobObject(p.id) {
+			return "job " + on.id + " has no app to open"
+		}
+	}
+	return ""
+}
+
+func mayShowLogs(c *Console, on object) string {
+	if p, ok := c.page().(*app); ok && p.at == tabLogs && on == appObject(p.id) {
+		return "this is the log · f follows, / searches"
+	}
+	return ""
+}
+
+func mayRetry(_ *Console, on object) string {
+	switch on.kind {
+	case appKind:
+		return "not in this version yet: restarting apps"
+	case jobKind:
+		return "not in this version yet: running a job again"
+	}
+	return ""
+}
+
 func mayDeploy(c *Console, _ object) string {
 	return refusal(c.actor.May(core.VerbDeploy, c.actor.User))
 }
@@ -146,7 +178,7 @@ func mayStop(c *Console, on object) string {
 		if ok && a.Job != nil {
 			return "job " + jobID(a.Job.ID) + " works on " + a.Hostname + ": open it (6) to stop it"
 		}
-		return "stopping apps: not in this version yet"
+		return "not in this version yet: stopping apps"
 	}
 	j, ok := c.jobOf(on)
 	switch {

@@ -225,6 +225,7 @@ func (c *Console) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 		return c, c.paste(m.Content)
 	case tea.WindowSizeMsg:
 		c.resize(m.Width, m.Height)
+		c.feed()
 	case tea.ColorProfileMsg:
 		if c.profile > colorprofile.ASCII {
 			c.profile = m.Profile

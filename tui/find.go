@@ -32,8 +32,7 @@ func (c *Console) findKey(key, text string) tea.Cmd {
 	default:
 		before := c.finding.Value()
 		if !c.finding.Key(key, text) {
-			c.finding = nil
-			c.say(info, keyName(key)+" ended the filter")
+			c.say(info, keyName(key)+" does nothing here · enter keeps the filter, esc clears it")
 			return nil
 		}
 		if before != c.finding.Value() {

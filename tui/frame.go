@@ -182,7 +182,7 @@ func (c *Console) status() *ui.Line {
 	if jobs > 0 {
 		l.Add(ui.Busy, ui.Count(jobs, "job")).Space(2)
 	}
-	l.Add(ui.Track, "│ ").Add(ui.Muted, ui.Cut(c.people(), 28)).Space(2)
+	l.Add(ui.Track, "│ ").Add(ui.Muted, ui.Cut(c.people(), 28)).Add(ui.Track, " │ ")
 	return l.Add(ui.Muted, c.now().In(c.loc).Format("15:04:05")).Space(1)
 }
 
@@ -207,6 +207,7 @@ func (c *Console) people() string {
 // screenRow is row 2: the ten screens.
 func (c *Console) screenRow() string {
 	l := c.theme.NewLine(c.w)
+	l.Space(1)
 	here := c.page().digit()
 	for _, d := range screenOrder {
 		name := strconv.Itoa(d) + " " + screenNames[d]
@@ -262,20 +263,27 @@ func (c *Console) banner() string {
 		return ""
 	}
 	h := c.world.Hosts[first]
-	s := h.Name + " unreachable"
+	parts := []string{h.Name + " unreachable"}
 	if !h.Since.IsZero() {
-		s += " " + ui.Span(c.now().Sub(h.Since))
+		parts[0] += " " + ui.Span(c.now().Sub(h.Since))
 	}
 	if n > 1 {
-		s += " and " + ui.Count(n-1, "more host")
+		parts[0] += " and " + ui.Count(n-1, "more host")
 	}
 	if !h.LastSeen.IsZero() {
-		s += " · numbers in ( ) are from " + h.LastSeen.In(c.loc).Format("15:04:05")
+		parts = append(parts, "numbers in ( ) are from "+h.LastSeen.In(c.loc).Format("15:04:05"))
 	}
 	if wait := h.NextTry.Sub(c.now()); wait > 0 {
-		s += " · next try in " + ui.Span(wait)
+		parts = append(parts, "next try in "+ui.Span(wait))
 	}
-	return s + " · ctrl+r asks now"
+	parts = append(parts, "ctrl+r asks now")
+	s := parts[0]
+	for _, p := range parts[1:] { // whole pieces, as many as fit
+		if ui.Width(s)+3+ui.Width(p) <= c.w-4 {
+			s += " · " + p
+		}
+	}
+	return s
 }
 
 // beside says who else looks at the same thing.
@@ -307,22 +315,24 @@ func (c *Console) hints() string {
 	}
 	on := c.page().on(c)
 	seen := ""
+	here := c.page().scope(c)
 	for _, b := range c.keys.table {
-		if b.hint == "" || b.hint == seen || !c.applies(b) || c.reason(b, on) != "" {
+		hint := b.hintIn(here)
+		if hint == "" || hint == seen || !c.applies(b) || c.reason(b, on) != "" {
 			continue
 		}
 		key := b.shown()
-		w := ui.Width(key) + 1 + ui.Width(b.hint) + 2
+		w := ui.Width(key) + 1 + ui.Width(hint) + 2
 		if bare {
 			w = ui.Width(key) + 2
 		}
 		if l.W()+w+tail > c.w-1 {
 			continue
 		}
-		seen = b.hint
+		seen = hint
 		l.Add(ui.Key, key)
 		if !bare {
-			l.Space(1).Add(ui.Muted, b.hint)
+			l.Space(1).Add(ui.Muted, hint)
 		}
 		l.Space(2)
 	}

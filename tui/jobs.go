@@ -27,9 +27,9 @@ const (
 
 func newJobs() *jobs {
 	return &jobs{table: ui.NewTable(
-		ui.Column{Title: "#", Width: 5, Right: true, Drop: 7},
+		ui.Column{Title: "#", Width: 5, Right: true, Drop: 3},
 		ui.Column{Title: "STATE", Width: 11, Sorts: true},
-		ui.Column{Title: "WHAT", Width: 12, Flex: true, Sorts: true},
+		ui.Column{Title: "WHAT", Width: 20, Most: 44, Flex: true, Sorts: true},
 		ui.Column{Title: "PROGRESS", Width: 30, Drop: 1},
 		ui.Column{Title: "TOOK", Width: 7, Right: true, Drop: 4, Sorts: true},
 		ui.Column{Title: "BY", Width: 8, Drop: 5, Sorts: true},

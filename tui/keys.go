@@ -45,6 +45,8 @@ type binding struct {
 	verb  string   // unique, and what the palette calls it
 	keys  []string // none: menu and palette only
 	hint  string   // in the row of hints; "" = not there
+	inLog string   // the hint where a log is read, if it is another
+	form  string   // the hint in a form, if it is another
 	help  string   // one line
 	where scope    // always, or any of these
 	class class
@@ -70,6 +72,17 @@ func (b *binding) shown() string {
 	}
 }
 
+// hintIn is the hint where the session is.
+func (b *binding) hintIn(s scope) string {
+	switch {
+	case s&inForm != 0:
+		return b.form
+	case s&inLog != 0 && b.inLog != "":
+		return b.inLog
+	}
+	return b.hint
+}
+
 // keymap is the table and its index.
 type keymap struct {
 	table []*binding
@@ -91,7 +104,7 @@ func newKeymap() keymap {
 // applies reports whether the binding means something where the session is.
 func (c *Console) applies(b *binding) bool {
 	s := c.page().scope(c)
-	if s&inForm != 0 && b.where&inForm == 0 && c.typing() {
+	if s&inForm != 0 && b.form == "" && c.typing() {
 		return false
 	}
 	return b.where == always || b.where&s != 0
@@ -150,7 +163,7 @@ func (c *Console) key(m tea.KeyPressMsg) tea.Cmd {
 		return c.findKey(key, text)
 	}
 	if e, ok := c.page().(editor); ok {
-		if b := c.bound(key); b != nil && b.where&inForm != 0 && (!typing || text == "") {
+		if b := c.bound(key); b != nil && b.where&inForm != 0 {
 			return c.act(b, c.page().on(c))
 		}
 		cmd, used := e.edit(c, key, text)

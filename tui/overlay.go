@@ -109,8 +109,6 @@ func (m *menu) key(c *Console, key, text string) tea.Cmd {
 		}
 		if before != m.menu.Input.Value() {
 			m.refill(c)
-		} else if text != "" || key == "backspace" || key == "delete" {
-			c.say(info, "nothing to delete")
 		}
 		return nil
 	default:

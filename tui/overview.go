@@ -15,7 +15,7 @@ type overview struct {
 	rows []object      // what can be opened, in the order it is drawn
 	from [sections]int // index of each section's first row
 	at   int
-	busy []int // indexes of the busiest apps, at most busiest
+	busy []int // indexes of the busiest apps
 }
 
 // The sections with rows, in the order of the cursor.
@@ -27,8 +27,6 @@ const (
 	secEnded
 	sections
 )
-
-const busiest = 6
 
 func newOverview() *overview { return &overview{} }
 
@@ -93,7 +91,7 @@ func (p *overview) world(c *Console) {
 		p.rows = append(p.rows, nodeObject(w.Nodes[i].Host, w.Nodes[i].Name))
 	}
 	p.from[secApps] = len(p.rows)
-	p.busy = busiestApps(w, p.busy[:0])
+	p.busy = busiestApps(w, p.busy[:0], p.busiest(c))
 	for _, i := range p.busy {
 		p.rows = append(p.rows, appObject(w.Apps[i].ID))
 	}
@@ -118,6 +116,15 @@ const (
 	overviewNodes  = 8
 )
 
+// busiest is how many of the busiest apps there is room for.
+func (p *overview) busiest(c *Console) int {
+	h := c.shape().body
+	if c.w < wideW || h < 20 {
+		return 4
+	}
+	return max(3, min(16, h-10-min(len(c.world.Nodes), overviewNodes)))
+}
+
 func overviewJobs(w *core.World) (live, ended []int) {
 	for i := range w.Jobs {
 		switch {
@@ -130,8 +137,8 @@ func overviewJobs(w *core.World) (live, ended []int) {
 	return live, ended
 }
 
-// busiestApps picks the running apps that use most of the processor.
-func busiestApps(w *core.World, best []int) []int {
+// busiestApps picks the n running apps that use most of the processor.
+func busiestApps(w *core.World, best []int, n int) []int {
 	load := func(i int) float64 {
 		a := &w.Apps[i]
 		if a.Metrics == nil || a.Stale || a.Status != core.StatusRunning {
@@ -148,11 +155,11 @@ func busiestApps(w *core.World, best []int) []int {
 		for at > 0 && load(best[at-1]) < v {
 			at--
 		}
-		if at >= busiest {
+		if at >= n {
 			continue
 		}
-		if len(best) == busiest {
-			best = best[:busiest-1]
+		if len(best) == n {
+			best = best[:n-1]
 		}
 		best = slices.Insert(best, at, i)
 	}
@@ -177,7 +184,7 @@ func (p *overview) wide(c *Console, w, h int) []string {
 	a = append(a, "")
 	a = append(a, p.nodeLines(c, left)...)
 	a = append(a, "")
-	a = append(a, p.appLines(c, left, max(3, h-len(a)-2))...)
+	a = append(a, p.appLines(c, left)...)
 
 	b := p.attention(c, right)
 	b = append(b, "")
@@ -218,7 +225,7 @@ func (p *overview) narrow(c *Console, w, h int) []string {
 		add(p.liveLines(c, w))
 	}
 	add(p.nodeLines(c, w))
-	add(p.appLines(c, w, busiest+2))
+	add(p.appLines(c, w))
 	add(p.endedLines(c, w))
 	if len(out) <= h {
 		return out
@@ -433,8 +440,8 @@ func (p *overview) endedLines(c *Console, w int) []string {
 		here := p.lead(l, secEnded, row)
 		sign, _, role := jobLook(j)
 		l.Space(1).Add(role, sign).Space(1)
-		nameCell(l, j.Title, max(10, min(26, w-32)), here)
-		l.Right(ui.Muted, took(c, j), 8).Space(2).Cell(ui.Muted, ui.When(c.now(), j.EndedAt, c.loc), 12).Add(ui.Muted, j.Owner)
+		nameCell(l, j.Title, max(10, min(26, w-33)), here)
+		l.Right(ui.Muted, took(c, j), 8).Space(2).Cell(ui.Muted, ui.When(c.now(), j.EndedAt, c.loc), 13).Add(ui.Muted, j.Owner)
 		out = append(out, l.String())
 	}
 	return out
@@ -484,7 +491,7 @@ func cpuOf(m *core.Metrics) float64 {
 	return m.CPU
 }
 
-func (p *overview) appLines(c *Console, w, h int) []string {
+func (p *overview) appLines(c *Console, w int) []string {
 	var running, stopped, failed, busy, stale int
 	for i := range c.world.Apps {
 		a := &c.world.Apps[i]
@@ -517,10 +524,10 @@ func (p *overview) appLines(c *Console, w, h int) []string {
 		}
 	}
 	out := []string{l.String()}
-	if len(p.busy) == 0 || h < 2 {
+	if len(p.busy) == 0 {
 		return out
 	}
-	for row, i := range p.busy[:min(len(p.busy), h-1)] {
+	for row, i := range p.busy {
 		a := &c.world.Apps[i]
 		l := c.theme.NewLine(w)
 		here := p.lead(l, secApps, row)

@@ -1,6 +1,7 @@
 package tui
 
 import (
+	"slices"
 	"strings"
 
 	tea "charm.land/bubbletea/v2"
@@ -183,11 +184,11 @@ func (c *Console) helpItems(q string) ([]ui.Item, int) {
 	terms := strings.Fields(strings.ToLower(q))
 	all := uint(1)<<min(len(terms), 32) - 1
 	on := c.page().on(c)
-	var here, there []ui.Item
+	var here, moves, there []ui.Item
 	for _, b := range c.keys.table {
 		keys := strings.Join(b.keys, " ")
 		if keys == "" {
-			keys = ":" // only by name
+			keys = "a" // only in menus
 		}
 		hay := strings.ToLower(keys + " " + b.verb + " " + b.help + " " + b.where.String())
 		if hits(hay, terms) != all {
@@ -204,9 +205,13 @@ func (c *Console) helpItems(q string) ([]ui.Item, int) {
 			there = append(there, it)
 			continue
 		}
+		if b.motion() || strings.HasPrefix(b.verb, "screen ") {
+			moves = append(moves, it)
+			continue
+		}
 		here = append(here, it)
 	}
-	return append(here, there...), 0
+	return slices.Concat(here, moves, there), 0
 }
 
 // alerts lists what needs attention, and the notices so far.

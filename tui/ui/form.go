@@ -278,12 +278,13 @@ func (f *Form) Lines(th *Theme, w, h, side int) (lines []string, cx, cy int) {
 			if x.On {
 				mark = "▼ "
 			}
+			l.Cell(role, mark+x.Label, label)
 			if on {
 				l.Add(Accent, Bar)
-			} else {
-				l.Space(1)
 			}
-			l.Add(role, mark+x.Label)
+			if side > 0 {
+				l.To(2+label+1+value+1).Add(Track, "│")
+			}
 			lines = append(lines, l.String())
 			continue
 		}
@@ -363,11 +364,14 @@ func (f *Form) scroll(lines []string, focus, h, cx, cy int) ([]string, int, int)
 func (f *Form) text(l *Line, x *Field, on bool, width int) int {
 	if x.Input.Value() == "" && x.Default != "" && !on {
 		l.Add(Muted, Cut(x.Default, width))
+		if x.Unit != "" {
+			l.Space(1).Add(Muted, x.Unit)
+		}
 		return 0
 	}
 	room := width
 	if x.Unit != "" {
-		room = min(width-len(x.Unit)-1, max(6, len(x.Input.Value())+1))
+		room = min(width-len(x.Unit)-1, max(len(x.Default), len(x.Input.Value()))+1)
 	}
 	if x.Input.Value() == "" && x.Default != "" {
 		l.Cell(Muted, x.Default, room)

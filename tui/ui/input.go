@@ -45,8 +45,10 @@ func (in *Input) Insert(s string) bool {
 	return true
 }
 
-// Key edits; false when the key means nothing to a text field.
+// Key edits or moves the cursor. It reports false when that changed nothing:
+// the key means nothing to a text field, or there is nothing to do it to.
 func (in *Input) Key(key, text string) bool {
+	at, length := in.at, len(in.text)
 	switch key {
 	case "left":
 		in.at = max(0, in.at-1)
@@ -81,12 +83,11 @@ func (in *Input) Key(key, text string) bool {
 		in.text = slices.Delete(in.text, from, in.at)
 		in.at = from
 	default:
-		if text == "" {
-			return false
+		if text != "" {
+			in.Insert(text)
 		}
-		in.Insert(text)
 	}
-	return true
+	return at != in.at || length != len(in.text)
 }
 
 // Draw draws the field into width cells and gives the cursor's column there.

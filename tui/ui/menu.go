@@ -76,11 +76,12 @@ func (m *Menu) Lines(th *Theme, w, h int) (lines []string, cursor int) {
 		l.Add(Muted, m.Empty)
 		return append(lines, l.String()), cursor
 	}
-	label := 0
+	label, detail := 0, 0
 	for _, it := range m.Items[m.top:min(len(m.Items), m.top+h)] {
 		label = max(label, Width(it.Label))
+		detail = max(detail, Width(it.Detail), Width(it.Reason))
 	}
-	label = min(label, w/2)
+	label = min(label, max(w/2, w-3-detail))
 	for i := m.top; i < len(m.Items) && i < m.top+h; i++ {
 		l.Reset(w)
 		m.row(l, m.Items[i], i == m.at, label)

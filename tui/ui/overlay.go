@@ -66,6 +66,9 @@ func Place(frame, box []string, x, y, boxW, w int) {
 		b.WriteString(s)
 		if end := x + boxW; end < w && ansi.StringWidth(base) > end {
 			right := ansi.TruncateLeft(base, end, "")
+			if ansi.StringWidth(right) > w-end || ansi.StringWidth(right) > ansi.StringWidth(base)-end { // a wide rune lies across the edge
+				right = " " + ansi.TruncateLeft(base, end+1, "")
+			}
 			b.WriteString(right)
 			if strings.Contains(right, "\x1b") {
 				b.WriteString(reset)

@@ -10,6 +10,7 @@ type Column struct {
 	Title string
 	Width int  // cells; the least width if Flex
 	Flex  bool // shares what is left over
+	Most  int  // of a Flex column; 0 = any width
 	Right bool // flush right
 	Drop  int  // columns with the highest Drop go first when it gets narrow; 0 stays
 	Sorts bool // the table can be ordered by it
@@ -284,6 +285,9 @@ func (t *Table) Widths(w int) []int {
 			share := free / flex
 			if free < 0 {
 				share = free
+			}
+			if c.Most > 0 {
+				share = min(share, c.Most-width[i])
 			}
 			width[i] = max(1, width[i]+share)
 			free -= share

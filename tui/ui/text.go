@@ -49,7 +49,7 @@ func twin(r rune) byte {
 		return '+'
 	case '▌', '›', '▸', '→':
 		return '>'
-	case '←':
+	case '←', '‹':
 		return '<'
 	case '↑':
 		return '^'

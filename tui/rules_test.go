@@ -1,0 +1,594 @@
+package tui
+
+import (
+	"errors"
+	"math/rand/v2"
+	"strings"
+	"testing"
+	"time"
+
+	tea "charm.land/bubbletea/v2"
+	"github.com/charmbracelet/colorprofile"
+	"github.com/charmbracelet/x/ansi"
+
+	"proximity/core"
+	"proximity/tui/ui"
+)
+
+// worlds are the states a console may be in.
+func worlds() map[string]func() *scripted {
+	return map[string]func() *scripted{
+		"homelab": newScripted,
+		"empty": func() *scripted {
+			s := newScripted()
+			s.world = &core.World{At: noon}
+			s.items = nil
+			return s
+		},
+		"no apps": func() *scripted {
+			s := newScripted()
+			s.world.Apps, s.world.Jobs, s.world.Alerts = nil, nil, nil
+			return s
+		},
+		"all hosts away": func() *scripted {
+			s := newScripted()
+			for i := range s.world.Hosts {
+				s.world.Hosts[i].State = "unreachable"
+			}
+			for i := range s.world.Apps {
+				s.world.Apps[i].Stale, s.world.Apps[i].AsOf = true, ago(time.Hour)
+			}
+			s.world.Totals.Stale = true
+			return s
+		},
+		"failing": func() *scripted {
+			s := newScripted()
+			s.fail = &core.Error{Kind: core.ErrUnreachable, Text: "barn does not answer", Hint: "try again later"}
+			return s
+		},
+	}
+}
+
+// TestFirstFrameNeedsNoMessage is rule 1: the frame New gives is complete,
+// before any message and without a call that could wait.
+func TestFirstFrameNeedsNoMessage(t *testing.T) {
+	s := newScripted()
+	s.gate = make(chan struct{}) // whatever is not memory would hang
+	defer close(s.gate)
+	c := sit(t, s, look{})
+	got := ansi.Strip(c.View().Content)
+	for _, want := range []string{"Overview", "CLUSTER", "host barn does not answer", "deploy jellyfin", "? help"} {
+		if !strings.Contains(got, want) {
+			t.Errorf("the first frame lacks %q", want)
+		}
+	}
+}
+
+// TestNoWaitInUpdate is rule 2: with every call that is not memory hanging,
+// keys still change the frame at once, on every screen.
+func TestNoWaitInUpdate(t *testing.T) {
+	s := newScripted()
+	s.gate = make(chan struct{})
+	defer close(s.gate)
+	for _, v := range views() {
+		c := sit(t, s, look{})
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			for _, k := range append(v.keys, "down", "tab", "right", "ctrl+r", "up", "esc", "1") {
+				_, cmd := c.Update(keyMsg(k))
+				if cmd != nil { // the runtime runs it; whatever it waits for is not our business
+					go cmd()
+				}
+				c.View()
+			}
+		}()
+		select {
+		case <-done:
+		case <-time.After(5 * time.Second):
+			t.Fatalf("%s: a key waits for core", v.name)
+		}
+	}
+}
+
+// TestOldDataIsDated is rule 3: the banner names the host that is away, since
+// when; its numbers stand in ( ) with their age; unknown ones are never 0.
+func TestOldDataIsDated(t *testing.T) {
+	c := at(t, newScripted(), look{}, []string{"2"})
+	got := ansi.Strip(c.View().Content)
+	for _, want := range []string{"barn unreachable 2m", "from 14:30:02", "next try in 28s", "(2%)", "(210M)", "2m old"} {
+		if !strings.Contains(got, want) {
+			t.Errorf("apps do not show %q", want)
+		}
+	}
+	c = at(t, newScripted(), look{}, []string{"4"})
+	if got := ansi.Strip(c.View().Content); !strings.Contains(got, "(38%)") || !strings.Contains(got, "2m ago") {
+		t.Error("nodes do not date old numbers")
+	}
+	s := newScripted()
+	s.world.Totals = core.Totals{Nodes: 3}
+	for i := range s.world.Nodes {
+		s.world.Nodes[i].Metrics = nil
+	}
+	c = at(t, s, look{}, nil)
+	got = ansi.Strip(c.View().Content)
+	if !strings.Contains(got, "–") || strings.Contains(got, " 0%") {
+		t.Errorf("unknown numbers are shown as figures:\n%s", got)
+	}
+}
+
+// everyKey is all a plain terminal can send.
+func everyKey() []string {
+	keys := []string{"enter", "esc", "tab", "shift+tab", "up", "down", "left", "right", "pgup", "pgdown", "home", "end", "backspace", "delete", "space"}
+	for r := '!'; r <= '~'; r++ {
+		keys = append(keys, string(r))
+	}
+	for r := 'a'; r <= 'z'; r++ {
+		keys = append(keys, "ctrl+"+string(r))
+	}
+	return keys
+}
+
+// TestNoKeyDoesNothing is rule 4: on every screen, for every role and state,
+// each key changes the frame or is answered in the notice row.
+func TestNoKeyDoesNothing(t *testing.T) {
+	for name, make := range worlds() {
+		for _, role := range []core.Role{core.RoleAdmin, core.RoleViewer} {
+			for _, v := range views() {
+				for _, k := range everyKey() {
+					s := make()
+					c := sit(t, s, look{role: role})
+					for _, k := range v.keys {
+						c.bursts = burst{}
+						c.Update(keyMsg(k))
+					}
+					c.notices.shown = false
+					before := c.View()
+					c.bursts = burst{}
+					_, cmd := c.Update(keyMsg(k))
+					after := c.View()
+					said := c.notices.shown
+					moved := before.Cursor != nil && after.Cursor != nil && *before.Cursor != *after.Cursor
+					if before.Content == after.Content && !said && !moved && !c.quitting && cmd == nil {
+						t.Errorf("%s, %s, %s: %s does nothing", name, role, v.name, k)
+					}
+				}
+			}
+		}
+	}
+}
+
+// TestReasonsAreSentences: what is disabled says why.
+func TestReasonsAreSentences(t *testing.T) {
+	for name, make := range worlds() {
+		for _, role := range core.Roles() {
+			for _, v := range views() {
+				c := at(t, make(), look{role: role}, v.keys)
+				on := c.page().on(c)
+				for _, b := range c.keys.table {
+					if c.applies(b) && c.reason(b, on) != "" && len(c.reason(b, on)) < 10 {
+						t.Errorf("%s, %s: %s says only %q", name, v.name, b.verb, c.reason(b, on))
+					}
+				}
+			}
+		}
+	}
+	c := at(t, newScripted(), look{role: core.RoleViewer}, []string{"3"})
+	press(c, "n")
+	if n, _ := c.notices.current(); !strings.Contains(n.text, "viewer may not deploy") {
+		t.Errorf("a viewer who deploys is told %q", n.text)
+	}
+}
+
+// TestOneKeyOneVerb is rule 7: no key has two verbs, but n in a log with a
+// search; and none of the keys that are never bound has one.
+func TestOneKeyOneVerb(t *testing.T) {
+	seen := map[string]string{}
+	verbs := map[string]bool{}
+	for _, b := range bindings() {
+		if verbs[b.verb] {
+			t.Errorf("two bindings are called %q", b.verb)
+		}
+		verbs[b.verb] = true
+		if b.run == nil || b.help == "" {
+			t.Errorf("%q has no work or no help", b.verb)
+		}
+		for _, k := range b.keys {
+			if was := seen[k]; was != "" && !(k == "n" && b.where == inSearch || k == "n" && was == "next match") {
+				t.Errorf("%q is %s and %s", k, was, b.verb)
+			}
+			seen[k] = b.verb
+			if forbidden(k) {
+				t.Errorf("%q must not be bound (%s)", k, b.verb)
+			}
+		}
+	}
+	for k, verb := range map[string]string{":": "palette", "/": "filter", "?": "help", "!": "alerts", "a": "actions", "t": "stop", "d": "delete", "q": "quit", "z": "undo"} {
+		if seen[k] != verb {
+			t.Errorf("%s is %q, want %q", k, seen[k], verb)
+		}
+	}
+}
+
+func forbidden(k string) bool {
+	if len(k) == 1 && k[0] >= 'A' && k[0] <= 'Z' {
+		return k != "G" && k != "N"
+	}
+	if strings.HasPrefix(k, "alt+") || strings.HasPrefix(k, "f1") || k == "~" || k == "delete" || k == "backspace" {
+		return true
+	}
+	switch k {
+	case "ctrl+a", "ctrl+b", "ctrl+d", "ctrl+h", "ctrl+i", "ctrl+j", "ctrl+k", "ctrl+m", "ctrl+q", "ctrl+w", "ctrl+z", "ctrl+[", "ctrl+\\", "ctrl+]":
+		return true
+	}
+	return false
+}
+
+// TestHelpIsTheTable: help lists every binding there is.
+func TestHelpIsTheTable(t *testing.T) {
+	c := sit(t, newScripted(), look{})
+	items, _ := c.helpItems("")
+	if len(items) != len(c.keys.table) {
+		t.Errorf("help lists %d of %d bindings", len(items), len(c.keys.table))
+	}
+	press(c, "?")
+	typed(c, "follow")
+	m := c.over.(*menu)
+	if len(m.menu.Items) == 0 || !strings.Contains(m.menu.Items[0].Detail+m.menu.Items[0].Reason, "follow") {
+		t.Error("help does not find follow")
+	}
+}
+
+// TestStoppingAJobAsks: the overlay names victim and effect, the key that
+// opened it does not confirm, nor does an enter in the same breath; a later
+// enter does.
+func TestStoppingAJobAsks(t *testing.T) {
+	s := newScripted()
+	c := at(t, s, look{}, []string{"6", "t"})
+	got := ansi.Strip(c.View().Content)
+	for _, want := range []string{"Stop job 482", "deploy jellyfin", "container is destroyed", "step 7 of 12"} {
+		if !strings.Contains(got, want) {
+			t.Errorf("the overlay does not say %q", want)
+		}
+	}
+	press(c, "t", "t", "enter")
+	if s.count("CancelJob") != 0 {
+		t.Fatal("stopped without being asked properly")
+	}
+	c.over.(*confirm).opened = ago(time.Second)
+	press(c, "enter")
+	if s.count("CancelJob") != 1 {
+		t.Fatal("enter does not stop the job")
+	}
+	c = at(t, s, look{}, []string{"6", "t", "esc"})
+	if c.over != nil || s.count("CancelJob") != 1 {
+		t.Error("esc does not leave it")
+	}
+	c = at(t, s, look{role: core.RoleViewer}, []string{"6", "t"})
+	if c.over != nil {
+		t.Error("a viewer is asked whether to stop a job")
+	}
+	c = at(t, s, look{}, []string{"6", "down", "down", "t"})
+	if n, _ := c.notices.current(); n.text != "job 480 has ended" {
+		t.Errorf("stopping a job that has ended says %q", n.text)
+	}
+}
+
+// TestKeyStorm is rule 5 as far as verbs exist, and half of rule 9: whatever
+// keys, pastes, split escapes and sizes come, nothing is cancelled, nothing
+// panics, and every frame fits.
+func TestKeyStorm(t *testing.T) {
+	n := 100_000
+	if testing.Short() {
+		n = 10_000
+	}
+	s := newScripted()
+	c := sit(t, s, look{})
+	rng := rand.New(rand.NewPCG(1, 2))
+	keys := everyKey()
+	for i := range n {
+		c.quitAsk = time.Time{}
+		var cmd tea.Cmd
+		switch r := rng.IntN(100); {
+		case r < 80:
+			_, cmd = c.Update(keyMsg(keys[rng.IntN(len(keys))]))
+		case r < 84:
+			_, cmd = c.Update(tea.PasteMsg{Content: "dyq\nrm -rf\r\x1b[31m" + keys[rng.IntN(len(keys))]})
+		case r < 90: // an escape sequence cut by a slow link
+			for _, k := range []string{"esc", "[", "3", "~"} {
+				_, cmd = c.Update(keyMsg(k))
+			}
+		case r < 94:
+			_, cmd = c.Update(keyMsg("alt+" + string(rune('a'+rng.IntN(26)))))
+		case r < 97:
+			_, cmd = c.Update(tea.WindowSizeMsg{Width: rng.IntN(300), Height: rng.IntN(100)})
+		default:
+			_, cmd = c.Update(beatMsg{gen: c.tickGen, world: s.World(c.actor), present: s.present})
+		}
+		if rng.IntN(8) == 0 {
+			c.bursts = burst{}
+		}
+		if cmd != nil && rng.IntN(4) == 0 {
+			if msg := quick(cmd); msg != nil {
+				c.Update(msg)
+			}
+		}
+		if i%50 == 0 {
+			fits(t, c, "storm")
+		}
+		if c.quitting { // q was among the keys: the next session
+			c = sit(t, s, look{})
+		}
+	}
+	if got := s.count("CancelJob"); got != 0 {
+		t.Errorf("%d jobs were cancelled by noise", got)
+	}
+}
+
+// quick runs a command that answers at once.
+func quick(cmd tea.Cmd) tea.Msg {
+	done := make(chan tea.Msg, 1)
+	go func() { done <- cmd() }()
+	select {
+	case m := <-done:
+		return m
+	case <-time.After(time.Millisecond):
+		return nil
+	}
+}
+
+// TestAltIsEsc: esc and a fast key after it never run that key's verb.
+func TestAltIsEsc(t *testing.T) {
+	c := at(t, newScripted(), look{}, []string{"2", "enter"})
+	press(c, "alt+t")
+	if len(c.stack) != 0 || c.over != nil {
+		t.Error("alt+t is not esc")
+	}
+}
+
+// TestPastes: a paste outside a field opens the palette and runs nothing;
+// keys that come as fast as a paste are ignored.
+func TestPastes(t *testing.T) {
+	s := newScripted()
+	c := at(t, s, look{}, []string{"2"})
+	_, cmd := c.Update(tea.PasteMsg{Content: "jellyfin\n"})
+	settle(c, cmd)
+	m, ok := c.over.(*menu)
+	if !ok || m.menu.Input.Value() != "jellyfin" || len(c.stack) != 0 {
+		t.Fatal("a paste does not open the palette with its text")
+	}
+	c = at(t, s, look{}, nil)
+	for _, r := range "jjjjjjjj2t" {
+		c.Update(keyMsg(string(r)))
+	}
+	if n, _ := c.notices.current(); !strings.Contains(n.text, "pasted text ignored") {
+		t.Errorf("a burst of keys says %q", n.text)
+	}
+	c.Update(keyMsg("enter"))
+	if c.top != 1 || c.over != nil || len(c.stack) != 0 {
+		t.Error("a burst of keys did something")
+	}
+}
+
+// TestHostileText is rule 8's second net: even if core let it through, no
+// control byte of a foreign text reaches the frame.
+func TestHostileText(t *testing.T) {
+	payloads := []string{
+		"a\x1b[2Jb", "\x1b]0;owned\x07", "\x1bPq#0;2;0;0;0\x1b\\", "\x1b_Gf=100\x1b\\", "\x1b^pm\x1b\\", "\x1bXsos\x1b\\", "\u009b31mred", "\x9b31m", "\u009d52;c;aGk=\u009c",
+		"a\rb", "a\nb", "a\tb", "\a\b\v\f\x00\x7f", "a\u202eb", "a\u2066b", "z\u200bw\u200dj", "\x1b]8;;http://evil\x1b\\click\x1b]8;;\x1b\\", "\x1bc", "\x1b7\x1b8", "e\u0301\u0301\u0301\u0301\u0301", "日本語日本語日本語", "👩‍👩‍👧‍👧 family", "\x1b[31munclosed", "\xff\xfe bad", strings.Repeat("x", 5000), "\x1b]", "\x1b[",
+	}
+	for _, p := range payloads {
+		s := newScripted()
+		w := s.world
+		for i := range w.Apps {
+			a := &w.Apps[i]
+			a.Hostname, a.Name, a.Version, a.Node, a.Error, a.Hint, a.Owner, a.Notes, a.Drift = p, p, p, p, p, p, p, p, p
+			if a.Job != nil {
+				a.Job.Title, a.Job.Waiting = p, p
+			}
+			a.URL = "http://h/" + p
+		}
+		for i := range w.Jobs {
+			j := &w.Jobs[i]
+			j.Title, j.Error, j.Hint, j.Left, j.Waiting, j.Owner = p, p, p, p, p, p
+			for k := range j.Steps {
+				j.Steps[k].Title, j.Steps[k].Note = p, p
+			}
+		}
+		for i := range w.Hosts {
+			h := &w.Hosts[i]
+			h.Error, h.URL, h.User, h.Fingerprint, h.Cluster = p, p, p, p, p
+		}
+		for i := range w.Nodes {
+			w.Nodes[i].Storages = []core.StorageView{{Name: p, Type: p, Content: []string{p}, Active: true}}
+		}
+		for i := range w.Alerts {
+			w.Alerts[i].Text = p
+		}
+		for i := range s.items {
+			it := &s.items[i]
+			it.Name, it.Tagline, it.Description, it.Notes, it.License, it.Recipe = p, p, p, p, p, p
+			for k := range it.Fields {
+				it.Fields[k].Label, it.Fields[k].Help, it.Fields[k].Default = p, p, p
+			}
+		}
+		for i := range s.logs {
+			s.logs[i].Text = p
+		}
+		s.appLog = []string{p, p}
+		s.check.Node, s.check.OS, s.check.Storage = p, p, p
+		s.present = []core.Presence{{User: p, Place: p}}
+		for _, v := range views() {
+			for _, o := range []look{{}, {w: 80, h: 24}} {
+				c := at(t, s, o, v.keys)
+				fits(t, c, v.name)
+				view := c.View()
+				if bad := foreign(view.Content); bad != "" {
+					t.Fatalf("%s lets %q through as %q", v.name, p, bad)
+				}
+				if bad := foreign(view.WindowTitle); bad != "" || strings.Contains(view.WindowTitle, "\x1b") {
+					t.Fatalf("the title lets %q through", p)
+				}
+			}
+		}
+	}
+}
+
+// foreign finds what is neither text, nor a line break, nor an SGR sequence or
+// link of our own.
+func foreign(s string) string {
+	s = strings.ReplaceAll(s, "\n", "")
+	for i, l := range strings.SplitAfter(s, "\x1b[m") {
+		if ui.CleanLine(l) != l {
+			return l
+		}
+		_ = i
+	}
+	if strings.Contains(s, "\x1b]8;;http://evil") || strings.Contains(s, "\x1b[31munclosed") || strings.Contains(s, "\x1b[2J") {
+		return "an escape sequence"
+	}
+	for _, r := range s {
+		if r == 0x202e || r == 0x2066 || r == 0x200b {
+			return string(r)
+		}
+	}
+	return ""
+}
+
+// TestOneFrameASecond is rule 11's structure: however often core calls, one
+// beat brings one world; and a world that did not change draws the same bytes.
+func TestOneFrameASecond(t *testing.T) {
+	s := newScripted()
+	c := sit(t, s, look{})
+	c.watch = s.mailbox
+	before := c.View().Content
+	cmd := c.beat(false)
+	for range 100 {
+		select {
+		case s.mailbox <- struct{}{}:
+		default:
+		}
+	}
+	start := time.Now()
+	m, ok := cmd().(beatMsg)
+	if !ok || m.world == nil {
+		t.Fatal("the beat brings no world")
+	}
+	if start.Truncate(time.Second).Equal(time.Now().Truncate(time.Second)) {
+		t.Error("the beat did not wait for the next second")
+	}
+	c.Update(m)
+	if after := c.View().Content; after != before {
+		t.Error("an unchanged world draws another frame")
+	}
+	if m := c.beat(true)().(beatMsg); m.world == nil {
+		t.Error("the first beat brings no world")
+	}
+	old := c.tickGen - 1
+	if _, cmd := c.Update(beatMsg{gen: old}); cmd != nil {
+		t.Error("an old beat starts another")
+	}
+}
+
+// TestComeBack is rule 12: screen, object, tab, filter, order, row and the
+// draft of a form are there again after a cut connection, secrets are not.
+func TestComeBack(t *testing.T) {
+	s := newScripted()
+	c := at(t, s, look{}, []string{"2", "/", "p", "v", "e", "1", "enter", "down", "enter", "right"})
+	c.Update(beatMsg{gen: c.tickGen})
+	c.place.flush()
+	c = sit(t, s, look{})
+	if got := strings.Join(c.crumbs(), "/"); got != "Apps/gitea/Logs" {
+		t.Errorf("came back to %s", got)
+	}
+	press(c, "esc")
+	if c.page().(*apps).query() != "pve1" {
+		t.Error("the filter is gone")
+	}
+
+	c = at(t, s, look{}, []string{"3", "down", "down", "down", "down", "n"})
+	press(c, "ctrl+u")
+	typed(c, "feeds")
+	for range 7 {
+		press(c, "tab")
+	}
+	typed(c, "secret1")
+	c.Update(beatMsg{gen: c.tickGen})
+	c.place.flush()
+	if strings.Contains(string(s.place), "secret1") {
+		t.Fatal("the place keeps a secret")
+	}
+	c = sit(t, s, look{})
+	d, ok := c.page().(*deploy)
+	if !ok || d.form.Field(fieldName).Value() != "feeds" {
+		t.Fatal("the draft is gone")
+	}
+	if d.form.Focus().Key != "values.ADMIN_PASSWORD" || d.form.Focus().Value() != "" {
+		t.Errorf("the focus is on %q", d.form.Focus().Key)
+	}
+	press(c, "esc", "n")
+	if d, ok := c.page().(*deploy); !ok || d.form.Field(fieldName).Value() != "feeds" {
+		t.Error("esc does not keep the draft")
+	}
+}
+
+// TestBadPlaces: whatever is stored, a console opens.
+func TestBadPlaces(t *testing.T) {
+	for _, p := range []string{"", "null", "{", `{"screen":99}`, `{"screen":-1}`, `{"screen":2,"kind":1,"object":"gone"}`, `{"screen":3,"form":true,"draft":{"item":"gone"}}`, `{"screen":6,"kind":2,"object":"x"}`, `{"screen":2,"lists":{"Apps":{"sort":77}}}`, `{"screen":2,"kind":1,"object":"gitea-0000006b","tab":77}`} {
+		s := newScripted()
+		s.place = []byte(p)
+		fits(t, sit(t, s, look{}), p)
+	}
+}
+
+// TestSavedOncePerBeat: moving saves the place, but not at every key, and not
+// when nothing changed.
+func TestSavedOncePerBeat(t *testing.T) {
+	s := newScripted()
+	c := at(t, s, look{}, []string{"2", "down", "down"})
+	if s.count("SavePlace") != 0 {
+		t.Error("keys save at once")
+	}
+	for range 3 {
+		_, cmd := c.Update(beatMsg{gen: c.tickGen})
+		_ = cmd
+		c.place.flush()
+	}
+	if got := s.count("SavePlace"); got != 1 {
+		t.Errorf("saved %d times", got)
+	}
+}
+
+// TestStaleAnswersAreDropped: an answer to an older question changes nothing.
+func TestStaleAnswersAreDropped(t *testing.T) {
+	s := newScripted()
+	c := at(t, s, look{}, []string{"3", "n"})
+	d := c.page().(*deploy)
+	old := answer{d, d.gen, checkAnswer{core.DeployCheck{Node: "wrong"}}}
+	press(c, "x")
+	c.Update(old)
+	if d.check.Node == "wrong" {
+		t.Error("an old check replaced a newer one")
+	}
+	j := newJob(482)
+	c.Update(answer{j, 1, jobAnswer{}}) // of a page that is not open
+	press(c, "esc")
+	c.Update(answer{d, d.gen, deployAnswer{err: errors.New("late")}})
+	if n, _ := c.notices.current(); n.text == "late" {
+		t.Error("a closed page took an answer")
+	}
+}
+
+// TestThemeFollowsTheTerminal: the background decides once it is known.
+func TestThemeFollowsTheTerminal(t *testing.T) {
+	c := sit(t, newScripted(), look{})
+	dark := c.View().Content
+	c.Update(tea.BackgroundColorMsg{Color: white{}})
+	if c.View().Content == dark {
+		t.Error("a light background changes nothing")
+	}
+	c.Update(tea.ColorProfileMsg{Profile: colorprofile.ANSI})
+	if strings.Contains(c.View().Content, "38;5") {
+		t.Error("a smaller profile changes nothing")
+	}
+}
