@@ -105,7 +105,12 @@ func (s *Screen) show(v tea.View) { s.tell(func(o *order) { o.view = &v }) }
 
 // close restores the terminal, prints bye and ends the writer.
 func (s *Screen) close(bye string) {
-	s.tell(func(o *order) { o.closing, o.bye = true, bye })
+	s.tell(func(o *order) {
+		o.closing, o.bye = true, bye
+		if o.console != nil {
+			o.console.over.Store(true) // it may have yet to notice
+		}
+	})
 	timer := time.NewTimer(patience)
 	defer timer.Stop()
 	select {

@@ -10,6 +10,8 @@ import (
 
 	tea "charm.land/bubbletea/v2"
 	"github.com/charmbracelet/colorprofile"
+	"github.com/charmbracelet/x/ansi"
+	"github.com/charmbracelet/x/vt"
 )
 
 // tape is a terminal that remembers what was written, and may stop reading.
@@ -17,7 +19,8 @@ type tape struct {
 	mu    sync.Mutex
 	moved *sync.Cond
 	text  strings.Builder
-	n     int // writes
+	all   strings.Builder // never emptied
+	n     int             // writes
 	shut  bool
 	err   error
 }
@@ -39,6 +42,7 @@ func (t *tape) Write(p []byte) (int, error) {
 	}
 	t.n++
 	t.text.Write(p)
+	t.all.Write(p)
 	t.moved.Broadcast()
 	return len(p), nil
 }
@@ -62,7 +66,7 @@ func (t *tape) take() string {
 // await empties the tape up to and including want, once it is there.
 func (t *tape) await(tb testing.TB, want string) string {
 	tb.Helper()
-	late := time.AfterFunc(5*time.Second, func() { t.set(func() { t.err = io.ErrNoProgress }) })
+	late := time.AfterFunc(10*time.Second, func() { t.set(func() { t.err = io.ErrNoProgress }) })
 	defer late.Stop()
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -77,6 +81,30 @@ func (t *tape) await(tb testing.TB, want string) string {
 			tb.Fatalf("the terminal never saw %q, but %q", want, s)
 		}
 		t.moved.Wait()
+	}
+}
+
+// shows waits until want is to be seen on the terminal.
+func (t *tape) shows(tb testing.TB, want string) {
+	tb.Helper()
+	until(tb, want, func() bool {
+		t.mu.Lock()
+		_, frames, _ := strings.Cut(t.all.String(), ansi.RequestModeUnicodeCore)
+		t.mu.Unlock()
+		e := vt.NewEmulator(80, 24)
+		_, _ = e.WriteString(frames)
+		return strings.Contains(e.String(), want)
+	})
+}
+
+// until waits for a condition.
+func until(tb testing.TB, what string, ok func() bool) {
+	tb.Helper()
+	for end := time.Now().Add(10 * time.Second); !ok(); {
+		if time.Now().After(end) {
+			tb.Fatalf("%q never came", what)
+		}
+		time.Sleep(time.Millisecond)
 	}
 }
 

@@ -131,7 +131,7 @@ func TestAStalledTerminalHoldsUpNobody(t *testing.T) {
 	before := s.n
 	s.mu.Unlock()
 	s.set(func() { s.shut = false })
-	s.await(t, "1000.")
+	s.shows(t, "n=1000.")
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if frames := s.n - before; frames > 3 {
@@ -175,17 +175,6 @@ func TestSizesNeverWaitForTheProgram(t *testing.T) {
 	until(t, "the newest size", func() bool { return last.Load() == Size{80, 24} })
 }
 
-// until waits for a condition.
-func until(tb testing.TB, what string, ok func() bool) {
-	tb.Helper()
-	for end := time.Now().Add(5 * time.Second); !ok(); {
-		if time.Now().After(end) {
-			tb.Fatalf("%s never came", what)
-		}
-		time.Sleep(time.Millisecond)
-	}
-}
-
 func TestSizesAreBounded(t *testing.T) {
 	for _, c := range []struct{ in, want Size }{
 		{Size{0, 0}, Size{80, 24}},
@@ -222,7 +211,7 @@ func TestMessagesShareFrames(t *testing.T) {
 	for i := range 2000 {
 		s.screen.Send(i)
 	}
-	s.await(t, "2000.")
+	s.shows(t, "n=2000.")
 	most := int(time.Since(began)/interval) + 2
 	s.mu.Lock()
 	defer s.mu.Unlock()
