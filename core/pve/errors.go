@@ -78,11 +78,11 @@ func (e *Error) Error() string {
 	case e.Privilege != "":
 		fmt.Fprintf(&s, "not permitted: needs %s on %s", strings.ReplaceAll(e.Privilege, "|", " or "), e.Path)
 	case len(e.Params) > 0:
-		s.WriteString(strings.TrimSuffix(e.Message, "."))
-		for i, name := range sortedKeys(e.Params) {
-			s.WriteString(map[bool]string{true: ": ", false: "; "}[i == 0])
-			s.WriteString(name + ": " + strings.TrimSpace(e.Params[name]))
+		var each []string
+		for _, name := range sortedKeys(e.Params) {
+			each = append(each, name+": "+e.Params[name])
 		}
+		s.WriteString(strings.TrimSuffix(e.Message, ".") + ": " + strings.Join(each, "; "))
 	case e.Message != "":
 		s.WriteString(e.Message)
 	case e.Kind != nil:

@@ -3,6 +3,8 @@ package pve
 import (
 	"context"
 	"errors"
+	"net/http"
+	"net/url"
 	"strings"
 	"time"
 
@@ -110,4 +112,12 @@ func (c *Client) fetchTicket(ctx context.Context, at *endpoint, password string)
 			Message: "the account wants a second factor: use an API token instead"}
 	}
 	return &session{ticket: answer.Ticket, csrf: answer.CSRF, since: time.Now()}, nil
+}
+
+// header is what a request needs that go-proxmox does not send for us.
+func (s *session) header() http.Header {
+	if s.token() {
+		return http.Header{"Authorization": {"PVEAPIToken=" + s.tokenID + "=" + s.secret}}
+	}
+	return http.Header{"Cookie": {"PVEAuthCookie=" + url.QueryEscape(s.ticket)}}
 }

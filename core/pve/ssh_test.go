@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -434,4 +435,19 @@ func TestAShellInAStoppedContainer(t *testing.T) {
 	if _, err := newFake(t).client(t, Config{}).Shell(testContext(t), "pve1", 100, Terminal{}, strings.NewReader(""), io.Discard); !errors.Is(err, ErrNoSSH) {
 		t.Errorf("got %v", err)
 	}
+}
+
+func TestNothingIsLeftRunningAfterClose(t *testing.T) {
+	n := newFakeNode(t)
+	before := runtime.NumGoroutine()
+	c := n.client(t, SSHConfig{})
+	ctx, cancel := context.WithTimeout(testContext(t), 20*time.Millisecond)
+	defer cancel()
+	c.Exec(ctx, "pve1", 100, "sleep 1", io.Discard)
+	if _, err := c.Exec(testContext(t), "pve1", 100, ":", io.Discard); err != nil {
+		t.Fatal(err)
+	}
+	c.Close()
+	n.drop()
+	eventually(t, "all goroutines end", func() bool { return runtime.NumGoroutine() <= before+2 }) // the HTTPS fake's own
 }
