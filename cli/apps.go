@@ -1,0 +1,229 @@
+package cli
+
+import (
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"proximity/core"
+)
+
+func (r *run) apps() *cobra.Command {
+	return &cobra.Command{
+		Use:   "apps",
+		Short: "List the apps you may see",
+		Args:  takes(),
+		RunE: func(c *cobra.Command, _ []string) error {
+			list, err := r.Core.Apps(c.Context(), r.Actor)
+			if err != nil {
+				return err
+			}
+			return r.print(all(list), func() error {
+				if len(list) == 0 {
+					r.note("no apps yet: `catalog` lists what can be deployed")
+					return nil
+				}
+				return r.appTable(list)
+			})
+		},
+	}
+}
+
+func (r *run) appTable(list []core.AppView) error {
+	t := table{columns: []column{{title: "NAME"}, {title: "STATUS"}, {title: "APP", drop: 2}, {title: "URL", drop: 1}, {title: "NODE", drop: 3},
+		{title: "CT", right: true, drop: 6}, {title: "CPU", right: true, drop: 4}, {title: "MEMORY", right: true, drop: 5}, {title: "UPTIME", right: true, drop: 7}, {title: "OWNER", drop: 8}}}
+	for _, a := range list {
+		cpu, mem, up := unknown, unknown, unknown
+		if m := a.Metrics; m != nil {
+			cpu, mem, up = percent(m.CPU), size(m.Mem), span(time.Duration(m.Uptime)*time.Second)
+		}
+		vmid := unknown
+		if a.VMID != 0 {
+			vmid = strconv.Itoa(a.VMID)
+		}
+		t.add(a.Hostname, status(a), a.CatalogID, or(a.URL, unknown), or(a.Node, unknown), vmid, aged(cpu, a.Stale), aged(mem, a.Stale), aged(up, a.Stale), a.Owner)
+	}
+	return t.write(r.Out, r.Width)
+}
+
+// status is an app's state in a word, with the job that works on it.
+func status(a core.AppView) string {
+	s := string(a.Status)
+	if a.Job != nil {
+		s += fmt.Sprintf(" %d/%d", a.Job.Step, a.Job.Steps)
+		if a.Job.Waiting != "" {
+			s += " waiting"
+		}
+	}
+	if a.Drift != "" {
+		s += "!"
+	}
+	return s
+}
+
+func (r *run) app() *cobra.Command {
+	return &cobra.Command{
+		Use:   "app NAME",
+		Short: "Show one app, by hostname or id",
+		Args:  takes("NAME"),
+		RunE: func(c *cobra.Command, args []string) error {
+			a, err := r.Core.App(c.Context(), r.Actor, args[0])
+			if err != nil {
+				return err
+			}
+			return r.print(a, func() error { return r.appDetail(a) })
+		},
+	}
+}
+
+func (r *run) appDetail(a core.AppView) error {
+	where, job, now := "", "", ""
+	if a.VMID != 0 {
+		where = fmt.Sprintf("CT %d on %s/%s", a.VMID, a.Host, a.Node)
+	}
+	if j := a.Job; j != nil {
+		job = fmt.Sprintf("job %d: %s, step %d of %d (%s) %s", j.ID, j.State, j.Step, j.Steps, j.Title, percent(j.Progress))
+		if j.Waiting != "" {
+			job += ", " + j.Waiting
+		}
+	}
+	if m := a.Metrics; m != nil {
+		now = aged(fmt.Sprintf("CPU %s, memory %s, disk %s, up %s", percent(m.CPU), use(m.Mem, m.MaxMem), use(m.Disk, m.MaxDisk), span(time.Duration(m.Uptime)*time.Second)), a.Stale)
+		if a.Stale {
+			now += " " + r.when(a.AsOf)
+		}
+	}
+	port := ""
+	if a.PublicPort != 0 {
+		port = fmt.Sprintf("%d, forwarded to %s:%d", a.PublicPort, or(a.Address, unknown), a.InternalPort)
+	}
+	fmt.Fprintf(r.Out, "%s  %s\n", core.SafeText(a.Hostname, 0), a.Status)
+	return r.facts(fact{"error", a.Error}, fact{"what to do", a.Hint}, fact{"drift", a.Drift},
+		fact{"app", a.Name + " " + a.Version}, fact{"id", a.ID}, fact{"owner", a.Owner},
+		fact{"url", a.URL}, fact{"port", port}, fact{"address", a.Address}, fact{"container", where},
+		fact{"size", fmt.Sprintf("%d cores, %d MB memory, %d GB disk on %s", a.Cores, a.MemoryMB, a.DiskGB, or(a.Storage, unknown))}, fact{"system", a.OS},
+		fact{"now", now}, fact{"job", job},
+		fact{"made", r.when(a.CreatedAt)}, fact{"notes", a.Notes})
+}
+
+func (r *run) logs() *cobra.Command {
+	var follow, deployment bool
+	var tail int
+	c := &cobra.Command{
+		Use:   "logs NAME [-f] [--tail N] [--deployment]",
+		Short: "Print what an app says, or with --deployment what was done to it",
+		Long:  "Print what an app says, or with --deployment what was done to it.\nWith --json every line is a document of its own.",
+		Args:  takes("NAME"),
+		RunE: func(c *cobra.Command, args []string) error {
+			if tail < 0 {
+				return usage(c, "--tail: %d is no number of lines", tail)
+			}
+			if deployment {
+				return r.deploymentLog(c, args[0], tail, follow)
+			}
+			if follow {
+				if err := r.online("-f"); err != nil {
+					return err
+				}
+			}
+			return r.Core.AppLogs(c.Context(), r.Actor, args[0], tail, follow, func(s string) {
+				if r.json {
+					_ = r.row(r.Out, map[string]string{"line": s}) // a reader who left is noticed by ctx
+					return
+				}
+				fmt.Fprintln(r.Out, s)
+			})
+		},
+	}
+	c.Flags().BoolVarP(&follow, "follow", "f", false, "go on as new lines come")
+	c.Flags().IntVar(&tail, "tail", 100, "how many of the last lines")
+	c.Flags().BoolVar(&deployment, "deployment", false, "the log of the app's jobs instead")
+	return c
+}
+
+// deploymentLog prints what was done to an app, and follows the job that works on it.
+func (r *run) deploymentLog(c *cobra.Command, name string, tail int, follow bool) error {
+	lines, err := r.Core.DeploymentLog(c.Context(), r.Actor, name, tail)
+	if err != nil {
+		return err
+	}
+	seen := map[uint64]uint64{}
+	for _, l := range lines {
+		seen[l.Job] = l.Seq
+		r.logLine(r.Out, l)
+	}
+	if !follow {
+		return nil
+	}
+	if err := r.online("-f"); err != nil {
+		return err
+	}
+	a, err := r.Core.App(c.Context(), r.Actor, name)
+	if err != nil || a.Job == nil {
+		return err
+	}
+	_, err = r.Core.FollowJob(c.Context(), r.Actor, a.Job.ID, func(l core.LogLine) {
+		if l.Seq > seen[l.Job] {
+			r.logLine(r.Out, l)
+		}
+	})
+	return err
+}
+
+// verb is a command that does something to an app.
+func (r *run) verb(v core.AppVerb, short string) *cobra.Command {
+	var wait bool
+	c := &cobra.Command{
+		Use:   string(v) + " NAME [--wait]",
+		Short: short,
+		Args:  takes("NAME"),
+		RunE:  func(c *cobra.Command, args []string) error { return r.do(c, v, args[0], wait) },
+	}
+	c.Flags().BoolVar(&wait, "wait", false, "follow the job to its end; the exit code is the job's")
+	return c
+}
+
+func (r *run) delete() *cobra.Command {
+	var wait, yes bool
+	c := &cobra.Command{
+		Use:   "delete NAME --yes [--wait]",
+		Short: "Destroy an app, its container and its data",
+		Args:  takes("NAME"),
+		RunE: func(c *cobra.Command, args []string) error {
+			if !yes {
+				a, err := r.Core.App(c.Context(), r.Actor, args[0])
+				if err != nil {
+					return err
+				}
+				return &core.Error{Kind: core.ErrInvalid, Field: "yes", Text: "this destroys " + a.Hostname + " and all its data", Hint: "add --yes if you mean it"}
+			}
+			return r.do(c, core.DeleteApp, args[0], wait)
+		},
+	}
+	c.Flags().BoolVar(&yes, "yes", false, "yes, destroy it")
+	c.Flags().BoolVar(&wait, "wait", false, "follow the job to its end; the exit code is the job's")
+	return c
+}
+
+func (r *run) do(c *cobra.Command, v core.AppVerb, name string, wait bool) error {
+	if wait {
+		if err := r.online("--wait"); err != nil {
+			return err
+		}
+	}
+	j, err := r.Core.DoApp(c.Context(), r.Actor, v, name)
+	if err != nil {
+		return err
+	}
+	if wait {
+		if j, err = r.follow(c.Context(), j.ID); err != nil {
+			return err
+		}
+	}
+	if err := r.print(j, func() error { return r.started(j) }); err != nil {
+		return err
+	}
+	return outcome(j, wait)
+}

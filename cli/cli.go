@@ -1,0 +1,207 @@
+// Package cli is the one command tree that `ssh host …` and `proximity …`
+// share: it turns words into core's calls and answers into tables, JSON and
+// exit codes. sshd calls it for a session's command, main for this machine's.
+//
+// It never touches the process it runs in: no standard stream, no argument, no
+// file and no variable that Env does not hand it.
+package cli
+
+import (
+	"context"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"proximity/core"
+)
+
+// Core is what the commands ask of the domain; *core.Core is what answers.
+type Core interface {
+	Apps(ctx context.Context, a core.Actor) ([]core.AppView, error)
+	App(ctx context.Context, a core.Actor, name string) (core.AppView, error)
+	AppLogs(ctx context.Context, a core.Actor, name string, tail int, follow bool, line func(string)) error
+	DoApp(ctx context.Context, a core.Actor, verb core.AppVerb, name string) (core.JobView, error)
+	DeployApp(ctx context.Context, a core.Actor, r core.DeployRequest) (core.AppView, core.JobView, error)
+	DeploymentLog(ctx context.Context, a core.Actor, name string, limit int) ([]core.LogLine, error)
+
+	Catalogue(query, category string) []core.CatalogueItem
+	CatalogueItem(id string) (core.CatalogueItem, error)
+	Categories() []core.CategoryView
+
+	Jobs(ctx context.Context, a core.Actor, f core.JobFilter) ([]core.JobView, error)
+	Job(ctx context.Context, a core.Actor, id uint64) (core.JobView, error)
+	JobLog(ctx context.Context, a core.Actor, id, after uint64, limit int) ([]core.LogLine, error)
+	FollowJob(ctx context.Context, a core.Actor, id uint64, line func(core.LogLine)) (core.JobView, error)
+	CancelJob(ctx context.Context, a core.Actor, id uint64) (core.JobView, error)
+
+	Hosts(ctx context.Context, a core.Actor) ([]core.HostView, error)
+	AddHost(ctx context.Context, a core.Actor, r core.AddHostRequest) (core.HostView, error)
+	TestHost(ctx context.Context, a core.Actor, name string) ([]core.HostCheck, error)
+	Nodes(ctx context.Context, a core.Actor) ([]core.NodeView, error)
+
+	AddUser(a core.Actor, name string, role core.Role, keyLines []string) error
+	SetPassword(a core.Actor, name, password string) error
+}
+
+var _ Core = (*core.Core)(nil)
+
+// Env is where a command runs and for whom.
+type Env struct {
+	Core     Core
+	Actor    core.Actor
+	In       io.Reader
+	Out, Err io.Writer
+	Width    int                 // of the terminal in cells; 0 = unknown, nothing is cut
+	Host     string              // what people type after ssh, for hints; "" = the program itself
+	Getenv   func(string) string // the caller's environment, cleaned; nil = empty
+	Offline  bool                // no server works on jobs: they are only written down
+	Now      func() time.Time    // nil = time.Now
+}
+
+// Run runs one command and returns its exit code: 0 ok, 1 failed, 2 usage,
+// 3 not found, 4 not allowed, 5 conflict, 6 host (or server) unreachable.
+// Errors are one line on Err that says what to do next; with --json a document
+// {"error": {"kind", "field", "text", "hint"}}.
+func Run(ctx context.Context, e Env, args []string) (exit int) {
+	r := newRun(e)
+	root := r.tree()
+	root.SetArgs(append([]string{}, args...)) // never nil: cobra would read the process's own
+	err := known(root, args)
+	if err == nil {
+		err = root.ExecuteContext(ctx)
+	}
+	if err == nil {
+		return 0
+	}
+	if !r.json {
+		r.json = slices.Contains(args, "--json") // the flags may not have been read
+	}
+	return r.fail(err)
+}
+
+// Commands lists the names of all commands.
+func Commands() []string {
+	var names []string
+	for _, c := range newRun(Env{}).tree().Commands() {
+		names = append(names, c.Name())
+	}
+	return names
+}
+
+// Tree is the command tree itself, for manuals and shell completion.
+func Tree() *cobra.Command { return newRun(Env{}).tree() }
+
+// run is one command being run.
+type run struct {
+	Env
+	json bool
+	zone *time.Location
+}
+
+func newRun(e Env) *run {
+	if e.In == nil {
+		e.In = strings.NewReader("")
+	}
+	if e.Out == nil {
+		e.Out = io.Discard
+	}
+	if e.Err == nil {
+		e.Err = io.Discard
+	}
+	if e.Getenv == nil {
+		e.Getenv = func(string) string { return "" }
+	}
+	if e.Now == nil {
+		e.Now = time.Now
+	}
+	zone := time.Local
+	if name := e.Getenv("TZ"); name != "" {
+		if z, err := time.LoadLocation(name); err == nil {
+			zone = z
+		}
+	}
+	return &run{Env: e, zone: zone}
+}
+
+// tree is built anew for every run: a cobra command remembers its flags.
+func (r *run) tree() *cobra.Command {
+	name := "proximity"
+	if r.Host != "" {
+		name = "ssh " + r.Host
+	}
+	root := &cobra.Command{
+		Use:           "proximity",
+		Short:         "Self-hosted apps on Proxmox VE, from a terminal",
+		Annotations:   map[string]string{cobra.CommandDisplayNameAnnotation: name},
+		SilenceErrors: true, SilenceUsage: true,
+		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
+		Args:              cobra.NoArgs,
+		RunE:              func(c *cobra.Command, _ []string) error { return c.Help() },
+	}
+	root.SetIn(r.In)
+	root.SetOut(r.Out)
+	root.SetErr(r.Err)
+	root.PersistentFlags().BoolVar(&r.json, "json", false, "answer in JSON")
+	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
+		return usage(c, "%s", err)
+	})
+	root.AddCommand(
+		r.apps(), r.app(), r.logs(), r.verb(core.StartApp, "Start an app"), r.verb(core.StopApp, "Stop an app"), r.verb(core.RestartApp, "Restart an app"), r.delete(),
+		r.catalog(), r.deploy(),
+		r.jobs(), r.job(), r.cancel(),
+		r.hosts(), r.nodes(),
+		r.users(), r.whoami(), r.version(),
+	)
+	help := r.help(root)
+	root.SetHelpCommand(help)
+	root.AddCommand(help)
+	return root
+}
+
+// known refuses a first word that is no command, with the nearest ones.
+func known(root *cobra.Command, args []string) error {
+	for _, a := range args {
+		if a == "--" {
+			return nil
+		}
+		if strings.HasPrefix(a, "-") {
+			continue
+		}
+		return knownIn(root, a)
+	}
+	return nil
+}
+
+func knownIn(parent *cobra.Command, word string) error {
+	for _, c := range parent.Commands() {
+		if c.Name() == word {
+			return nil
+		}
+	}
+	e := &core.Error{Kind: core.ErrInvalid, Text: "unknown command " + quote(word), Hint: "`help` lists the commands"}
+	if near := parent.SuggestionsFor(word); len(near) > 0 {
+		e.Hint = "did you mean `" + strings.Join(near, "` or `") + "`?"
+	}
+	return e
+}
+
+func (r *run) help(root *cobra.Command) *cobra.Command {
+	return &cobra.Command{
+		Use:   "help [COMMAND]",
+		Short: "Say what the commands do",
+		RunE: func(_ *cobra.Command, args []string) error {
+			at := root
+			for _, word := range args {
+				if err := knownIn(at, word); err != nil {
+					return err
+				}
+				at, _, _ = at.Find([]string{word})
+			}
+			at.InitDefaultHelpFlag()
+			return at.Help()
+		},
+	}
+}
