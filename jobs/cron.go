@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -104,15 +105,15 @@ func parseCron(expression, zone string) (cron.Schedule, error) {
 			return nil, fmt.Errorf("time zone %q is not known: give a name like Europe/Berlin", zone)
 		}
 	}
+	if strings.Contains(expression, "TZ=") { // CRON_TZ=, too; and cron panics on some of these
+		return nil, fmt.Errorf("schedule %q names a time zone: give that by itself", expression)
+	}
 	times, err := cron.ParseStandard(expression)
 	if err != nil {
 		return nil, fmt.Errorf("schedule %q: %w: give minute hour day month weekday, as in 30 2 * * *", expression, err)
 	}
 	switch s := times.(type) {
 	case *cron.SpecSchedule:
-		if s.Location != time.Local {
-			return nil, fmt.Errorf("schedule %q names a time zone: give that by itself", expression)
-		}
 		s.Location = location
 	case cron.ConstantDelaySchedule:
 		times = every{s.Delay}

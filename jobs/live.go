@@ -42,7 +42,11 @@ type live struct {
 }
 
 func newLive(e *Engine, j Job, seq uint64) *live {
-	return &live{e: e, id: j.ID, owner: j.Owner, kind: j.Kind, begun: -1, job: j, book: book{last: seq}}
+	l := &live{e: e, id: j.ID, owner: j.Owner, kind: j.Kind, begun: -1, job: j, book: book{last: seq}}
+	if j.Step < len(j.Steps) {
+		l.progress, l.note = j.Steps[j.Step].Progress, j.Steps[j.Step].Note
+	}
+	return l
 }
 
 // view returns a picture with live progress.
@@ -58,7 +62,7 @@ func (l *live) picture(flow *workflow) Job {
 	j := l.job.copied()
 	if j.Step < len(j.Steps) && !j.State.Ended() {
 		if s := &j.Steps[j.Step]; s.State == StepRunning {
-			s.Progress, s.Note = max(s.Progress, l.progress), l.note
+			s.Progress, s.Note = l.progress, l.note
 		}
 		j.Note = l.note
 	}
@@ -131,6 +135,9 @@ func (l *live) commit(m move) (err error) {
 	}
 	committed = true
 	l.mu.Lock()
+	if now.Step != l.job.Step || now.State != l.job.State && now.State == Undoing {
+		l.progress, l.note = 0, ""
+	}
 	l.job = now
 	l.book.written(lines)
 	l.book.close(l.probing)
@@ -365,11 +372,11 @@ func (l *live) progressed(f float64, note string) {
 	}
 }
 
-// fresh forgets the progress of the step before.
-func (l *live) fresh() {
+// remark sets the note of the current step.
+func (l *live) remark(note string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.progress, l.note = 0, ""
+	l.note = note
 }
 
 // log is Run.Log.

@@ -152,6 +152,11 @@ func (j *Job) align(flow *workflow) {
 		}
 	}
 	j.Step = max(j.Step, 0)
+	for i := range j.Step {
+		if fitted[i].State == StepPending {
+			fitted[i].State = StepSkipped // it came too late
+		}
+	}
 	j.Steps = fitted
 }
 

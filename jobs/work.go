@@ -101,10 +101,11 @@ func (l *live) doStep(ctx context.Context, j Job) *pause {
 	first := l.begun == i
 	if j.Steps[i].State == StepPending {
 		first = true
-		l.fresh()
 		if err := l.commit(move{change: func(j *Job, say sayFunc) { l.begin(j, i, say) }}); err != nil {
 			return l.storeTrouble(err)
 		}
+		l.reason = ""
+		l.e.over(l)
 	} else if !first {
 		l.start()
 		defer time.AfterFunc(flipAfter, l.flip).Stop()
@@ -142,6 +143,9 @@ func (l *live) start() {
 	l.probing = l.reason != ""
 	waits := l.job.State == Waiting || l.job.WaitingFor != "" || !l.job.RetryAt.IsZero()
 	probing := l.probing
+	if !probing {
+		l.note = ""
+	}
 	l.mu.Unlock()
 	if waits && !probing {
 		l.show((*Job).goOn)
@@ -241,8 +245,7 @@ func (l *live) stepDone(i int) *pause {
 	case err != nil:
 		return l.storeTrouble(err)
 	}
-	l.fresh()
-	l.begun = i + 1
+	l.begun, l.reason = i+1, ""
 	if !free {
 		return &pause{want: want}
 	}
@@ -270,6 +273,7 @@ func (l *live) stepFailed(j Job, err error) *pause {
 		})
 	case v.Kind == Retry && j.Attempt < l.flow.retries:
 		at := l.until(l.flow.backoff(j.Attempt))
+		l.remark(v.Reason)
 		return l.settle(&pause{until: at}, func(j *Job, say sayFunc) {
 			j.retry(at)
 			say(Warning, st.Name, fmt.Sprintf("%s (attempt %d of %d, the next one in %s)", v.Reason, j.Attempt, l.flow.retries+1, l.flow.backoff(j.Attempt-1)))
@@ -371,6 +375,7 @@ func (l *live) undoFailed(j Job, err error) *pause {
 		})
 	case v.Kind == Retry && j.Attempt+1 < undoAttempts:
 		at := l.until(undoBackoff(j.Attempt))
+		l.remark(v.Reason)
 		return l.settle(&pause{until: at}, func(j *Job, say sayFunc) {
 			j.retry(at)
 			say(Warning, name, fmt.Sprintf("undoing: %s (attempt %d of %d, the next one in %s)", v.Reason, j.Attempt, undoAttempts, undoBackoff(j.Attempt-1)))
@@ -406,6 +411,7 @@ func (l *live) settle(then *pause, change func(j *Job, say sayFunc)) *pause {
 		l.unsettled = func() *pause { return l.settle(then, change) }
 		return l.storeTrouble(err)
 	}
+	l.reason = ""
 	return then
 }
 
