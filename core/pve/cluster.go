@@ -94,7 +94,7 @@ func (c *Client) Permissions(ctx context.Context) (Permissions, error) {
 // ClusterStatus is who is in the cluster.
 type ClusterStatus struct {
 	Name     string // "" for a single node, or when the credentials may not see it
-	Identity string // compare with SameCluster
+	Identity string // the same for the same cluster, whichever node is asked
 	Quorate  bool   // true for a single node
 	Nodes    []ClusterNode
 }
@@ -148,55 +148,77 @@ func (c *Client) Cluster(ctx context.Context) (ClusterStatus, error) {
 		n.IP, n.ID, n.Online, n.Local = m.IP, int(m.NodeID), bool(m.Online), bool(m.Local)
 	}
 	slices.SortFunc(status.Nodes, func(a, b ClusterNode) int { return strings.Compare(a.Name, b.Name) })
-	status.Identity = identity(status)
 	if c.endpoint() == at { // else Local is another node's
 		c.learn(at, status)
+	}
+	if status.Identity, err = c.identity(ctx, status); err != nil {
+		return ClusterStatus{}, err
 	}
 	return status, nil
 }
 
-// identity names a cluster by its nodes' certificates. A cluster's own name is worth little (people keep
-// the one from the handbook), nodes come and go, and the token may not see the name at all; but no two
-// nodes share a key.
-func identity(s ClusterStatus) string {
-	parts := []string{s.Name}
-	for _, n := range s.Nodes {
-		plain, _ := plainFingerprint(n.Fingerprint)
-		parts = append(parts, n.Name+"="+plain[:min(32, len(plain))])
+// identity names a cluster by its own certificate authority: every cluster (and single node) makes one when
+// it is set up, all its nodes share it, it outlives nodes and their certificates, and anybody logged in may
+// see it. The cluster's name is worth little beside it: people keep the one from the handbook. Where the
+// authority cannot be had, the nodes' names and certificates have to do.
+func (c *Client) identity(ctx context.Context, status ClusterStatus) (string, error) {
+	i := slices.IndexFunc(status.Nodes, func(n ClusterNode) bool { return n.Local })
+	if i < 0 {
+		i = slices.IndexFunc(status.Nodes, func(n ClusterNode) bool { return n.Online })
 	}
-	return strings.Join(parts, " ")
+	if i < 0 {
+		return nodesIdentity(status), nil
+	}
+	var certificates []struct{ Filename, Fingerprint text }
+	err := c.do(ctx, request{op: "list the certificates", node: status.Nodes[i].Name,
+		path: nodePath(status.Nodes[i].Name, "certificates", "info"), into: &certificates})
+	switch {
+	case errors.Is(err, ErrUnsupported), errors.Is(err, ErrPermission), errors.Is(err, ErrRefused):
+		return nodesIdentity(status), nil
+	case err != nil:
+		return "", err
+	}
+	for _, cert := range certificates {
+		if plain, err := plainFingerprint(string(cert.Fingerprint)); cert.Filename == "pve-root-ca.pem" && err == nil && plain != "" {
+			return "ca:" + plain, nil
+		}
+	}
+	return nodesIdentity(status), nil
 }
 
-// SameCluster says whether two identities are of one cluster: they share a node, by name and certificate.
-// So it holds across nodes that joined or left in between, and with credentials that see less. Where no
-// certificates are known, names have to do.
+// nodesIdentity is the second best. The cluster's name is left out where there are certificates: not
+// everybody may see it.
+func nodesIdentity(s ClusterStatus) string {
+	var parts []string
+	certificates := false
+	for _, n := range s.Nodes {
+		plain, _ := plainFingerprint(n.Fingerprint)
+		certificates = certificates || plain != ""
+		parts = append(parts, n.Name+"="+plain[:min(32, len(plain))])
+	}
+	name := s.Name
+	if certificates {
+		name = ""
+	}
+	return "nodes:" + name + " " + strings.Join(parts, " ")
+}
+
+// SameCluster says whether two identities are of one cluster. Those made of nodes are, when they share one
+// by name and certificate, so that nodes may have joined or left in between.
 func SameCluster(a, b string) bool {
-	nodesOf := func(identity string) (name string, nodes map[string]string) {
-		parts := strings.Split(identity, " ")
-		nodes = make(map[string]string)
-		for _, p := range parts[1:] {
-			node, print, _ := strings.Cut(p, "=")
-			nodes[node] = print
-		}
-		return parts[0], nodes
+	if a == b {
+		return a != ""
 	}
-	nameA, nodesA := nodesOf(a)
-	nameB, nodesB := nodesOf(b)
-	certificates, shared := false, 0
-	for node, print := range nodesA {
-		other, both := nodesB[node]
-		if !both {
-			continue
-		}
-		shared++
-		if print != "" && other != "" {
-			certificates = true
-			if print == other {
-				return true
-			}
-		}
+	nameA, nodesA, okA := strings.Cut(a, " ")
+	nameB, nodesB, okB := strings.Cut(b, " ")
+	if !okA || !okB || nameA != nameB {
+		return false
 	}
-	return !certificates && shared > 0 && nameA == nameB
+	known := make(map[string]bool)
+	for _, n := range strings.Fields(nodesA) {
+		known[n] = true
+	}
+	return slices.ContainsFunc(strings.Fields(nodesB), func(n string) bool { return known[n] })
 }
 
 // learn keeps the status for SSH addresses, and the other nodes as further ways in.
@@ -229,11 +251,11 @@ func (c *Client) nodeAddress(ctx context.Context, node string) (string, error) {
 		return host, nil
 	}
 	status, err := c.Cluster(ctx)
-	if err != nil {
-		return "", err
-	}
 	if host, known := c.knownAddress(node); known {
 		return host, nil
+	}
+	if err != nil {
+		return "", err
 	}
 	e := &Error{Op: "find the address of node", Node: node, Kind: ErrNotFound, Message: "the cluster has no node of that name"}
 	for _, n := range status.Nodes {

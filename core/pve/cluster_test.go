@@ -115,34 +115,68 @@ func TestClusterWithoutSysAudit(t *testing.T) {
 	}
 }
 
-func TestSameClusterIsRecognised(t *testing.T) {
-	print := func(c string) string { return strings.TrimSuffix(strings.Repeat(c+":", 32), ":") }
+// One cluster added twice, through different nodes and with credentials that see more or less, is one.
+func TestAClusterIsKnownByItsAuthority(t *testing.T) {
+	print := fingerprintOf("A1")
+	for name, status := range map[string]string{
+		"a node joined, and all is seen": twoNodes,
+		"the name is not seen":           `[]`,
+	} {
+		f := newFake(t)
+		f.data("GET /nodes", `[{"node":"pve1","status":"online","ssl_fingerprint":"`+fingerprintOf("B"+name[:1])+`"}]`)
+		f.data("GET /cluster/status", status)
+		f.data("GET /nodes/pve1/certificates/info", `[{"filename":"pve-ssl.pem","fingerprint":"`+fingerprintOf("C1")+`"},{"filename":"pve-root-ca.pem","fingerprint":"`+print+`"}]`)
+		s, err := f.client(t, Config{}).Cluster(testContext(t))
+		if want := "ca:" + strings.ReplaceAll(print, ":", ""); err != nil || s.Identity != want {
+			t.Errorf("%s: identity is %q, %v; want %q", name, s.Identity, err, want)
+		}
+	}
+	f := newFake(t)
+	f.data("GET /nodes", `[{"node":"pve1","status":"online"}]`)
+	f.data("GET /cluster/status", `[]`)
+	f.status("GET /nodes/pve1/certificates/info", 595, "Connection refused", "")
+	if s, err := f.client(t, Config{}).Cluster(testContext(t)); !errors.Is(err, ErrUnreachable) {
+		t.Errorf("an authority that could not be asked for gave %q, %v: it must not become another identity", s.Identity, err)
+	}
+}
+
+func fingerprintOf(byte string) string { return strings.TrimSuffix(strings.Repeat(byte+":", 32), ":") }
+
+func TestSameClusterWithoutAnAuthority(t *testing.T) {
 	of := func(name string, nodes ...string) string {
 		s := ClusterStatus{Name: name}
 		for _, n := range nodes {
 			node, cert, _ := strings.Cut(n, "=")
-			s.Nodes = append(s.Nodes, ClusterNode{Name: node, Fingerprint: print(cert)})
+			if cert != "" {
+				cert = fingerprintOf(cert)
+			}
+			s.Nodes = append(s.Nodes, ClusterNode{Name: node, Fingerprint: cert})
 		}
-		return identity(s)
+		return nodesIdentity(s)
 	}
 	home := of("home", "pve1=A1", "pve2=A2", "pve3=A3")
+	bare := of("home", "pve1", "pve2")
 	for _, tt := range []struct {
-		what  string
-		other string
-		want  bool
+		what string
+		a, b string
+		want bool
 	}{
-		{"itself", home, true},
-		{"a node joined, another left", of("home", "pve2=A2", "pve3=A3", "pve4=A4"), true},
-		{"one certificate renewed", of("home", "pve1=B1", "pve2=A2", "pve3=A3"), true},
-		{"seen without its name", of("", "pve1=A1", "pve2=A2", "pve3=A3"), true},
-		{"another cluster of the same name and nodes", of("home", "pve1=C1", "pve2=C2", "pve3=C3"), false},
-		{"another cluster", of("lab", "x=D1"), false},
-		{"the same without certificates", strings.NewReplacer("A1", "", "A2", "", "A3", "").Replace(home), true},
+		{"itself", home, home, true},
+		{"a node joined, another left", home, of("home", "pve2=A2", "pve3=A3", "pve4=A4"), true},
+		{"one certificate renewed", home, of("home", "pve1=B1", "pve2=A2", "pve3=A3"), true},
+		{"seen without its name", home, of("", "pve1=A1", "pve2=A2", "pve3=A3"), true},
+		{"another of the same names", home, of("home", "pve1=C1", "pve2=C2", "pve3=C3"), false},
+		{"another", home, of("lab", "x=D1"), false},
+		{"names alone", bare, of("home", "pve2", "pve3"), true},
+		{"names alone, another", bare, of("lab", "pve1", "pve2"), false},
+		{"authorities", "ca:AA", "ca:BB", false},
+		{"an authority and nodes", "ca:AA", home, false},
+		{"nothing known", "", "", false},
 	} {
-		if got := SameCluster(home, tt.other); got != tt.want {
+		if got := SameCluster(tt.a, tt.b); got != tt.want {
 			t.Errorf("%s: %v, want %v", tt.what, got, tt.want)
 		}
-		if got := SameCluster(tt.other, home); got != tt.want {
+		if got := SameCluster(tt.b, tt.a); got != tt.want {
 			t.Errorf("%s, the other way round: %v, want %v", tt.what, got, tt.want)
 		}
 	}
