@@ -204,9 +204,13 @@ func (s *shell) run(r io.Reader) {
 	if s.flavor == Bash {
 		lang = syntax.LangBash
 	}
+	pr, prompting := r.(*prompter)
+	if !prompting { // the parser hands a line over at its end only: a last one without newline would be lost
+		r = io.MultiReader(r, strings.NewReader("\n"))
+	}
 	for {
 		parser := syntax.NewParser(syntax.Variant(lang))
-		if pr, ok := r.(*prompter); ok {
+		if prompting {
 			pr.parser = parser
 		}
 		failed := false

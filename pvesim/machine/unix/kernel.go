@@ -17,7 +17,7 @@ import (
 // Program is what an executable file does: it runs to its end and returns the exit code.
 type Program func(p *Proc) int
 
-// Kernel runs processes between Start and Stop.
+// Kernel runs processes between Begin and Stop.
 type Kernel struct {
 	FS       *vfs.FS
 	Programs map[string]Program // by the name in an executable file's content, see Binary
@@ -39,13 +39,17 @@ const magic = "\x7fELF\x02\x01\x01\x00"
 // Binary is the content of an executable file that runs the named program.
 func Binary(program string) []byte { return []byte(magic + program) }
 
-// Start lets processes run. It must not be called twice without Stop.
-func (k *Kernel) Start() {
+// Begin lets processes run; false if they already do.
+func (k *Kernel) Begin() bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	if k.end != nil {
+		return false
+	}
 	k.life, k.end = context.WithCancel(context.Background())
 	k.procs = map[int]*Proc{}
-	k.nextPID = 1
+	k.nextPID = 300 // below are the services
+	return true
 }
 
 // Stop kills every process and waits until the last has ended.
