@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 func TestVersionsCompare(t *testing.T) {
@@ -256,6 +258,31 @@ func TestAnotherNodeAnswersWhenTheConfiguredOneIsGone(t *testing.T) {
 	}
 }
 
+// The configured node hangs: it takes connections and answers none. The next call goes elsewhere.
+func TestANodeThatHangsIsLeft(t *testing.T) {
+	one, two := loopbackPair(t)
+	c := one.client(t, Config{Fingerprint: one.leafFingerprint(t), Timeout: 100 * time.Millisecond})
+	if _, err := c.Cluster(testContext(t)); err != nil {
+		t.Fatal(err)
+	}
+	hang := func(w http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
+	one.on("GET /version", hang)
+	one.on(startRoute, hang)
+	if _, err := c.Version(testContext(t)); !errors.Is(err, ErrTimeout) {
+		t.Errorf("the first call: %v", err)
+	}
+	if _, err := c.Version(testContext(t)); err != nil {
+		t.Errorf("the second call: %v", err)
+	}
+	c = one.client(t, Config{Fingerprint: one.leafFingerprint(t), Timeout: 100 * time.Millisecond, Peers: c.Peers()})
+	if _, err := c.Start(testContext(t), "pve1", 100); !errors.Is(err, ErrTimeout) {
+		t.Errorf("a POST that may have arrived: %v", err)
+	}
+	if n := len(two.requests(startRoute)); n != 0 {
+		t.Errorf("it was sent again %d times", n)
+	}
+}
+
 func TestTheOtherNodesCertificateIsPinnedToo(t *testing.T) {
 	one, two := loopbackPair(t)
 	one.data("GET /nodes", fmt.Sprintf(`[{"node":"pve1","status":"online","ssl_fingerprint":%q},{"node":"pve2","status":"online","ssl_fingerprint":%q}]`,
@@ -266,8 +293,8 @@ func TestTheOtherNodesCertificateIsPinnedToo(t *testing.T) {
 	}
 	one.CloseClientConnections()
 	one.Listener.Close()
-	if _, err := c.Version(testContext(t)); err == nil {
-		t.Error("an unknown certificate was trusted")
+	if _, err := c.Version(testContext(t)); !errors.Is(err, ErrUnreachable) {
+		t.Errorf("got %v, want that the configured node is gone", err)
 	}
 	if n := len(two.requests("")); n != 0 {
 		t.Errorf("it saw %d requests", n)

@@ -93,10 +93,14 @@ func (c *Client) endScript(conn *ssh.Client, vmid int, pid string) {
 	echo "$1"
 	for child in $(cat /proc/"$1"/task/*/children 2>/dev/null); do walk "$child"; done
 }
+left() {
+	for process in $all; do kill -0 "$process" 2>/dev/null && return 0; done
+	return 1
+}
 all=$(walk ` + pid + `)
 kill -TERM $all 2>/dev/null
 n=0
-while [ $n -lt 30 ] && kill -0 $all 2>/dev/null; do sleep 0.1; n=$((n + 1)); done
+while [ $n -lt 30 ] && left; do sleep 0.1; n=$((n + 1)); done
 kill -KILL $all 2>/dev/null
 `)
 	done := make(chan struct{})

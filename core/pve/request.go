@@ -53,8 +53,7 @@ func (c *Client) do(ctx context.Context, r request) error {
 		if first == nil {
 			first = err
 		}
-		gone := err.Status == 0 && (err.Kind == ErrUnreachable || err.Kind == ErrTimeout)
-		if !gone {
+		if !c.gone(at, err) {
 			return r.explain(err)
 		}
 		again := err.unsent || r.method == http.MethodGet
@@ -63,6 +62,21 @@ func (c *Client) do(ctx context.Context, r request) error {
 		}
 	}
 	return r.explain(first)
+}
+
+// gone says whether a failure means that this node's API is not to be had, so that another's may be asked.
+// A changed certificate of the configured node is no such thing: that is for people to look at.
+func (c *Client) gone(at *endpoint, err *Error) bool {
+	c.mu.Lock()
+	configured := at == c.endpoints[0]
+	c.mu.Unlock()
+	switch err.Kind {
+	case ErrUnreachable, ErrTimeout:
+		return err.Status == 0
+	case ErrCertificate:
+		return !configured
+	}
+	return false
 }
 
 func (c *Client) endpointCount() int {

@@ -169,6 +169,24 @@ func TestCancellingEndsTheScriptAndItsChildren(t *testing.T) {
 	eventually(t, "the child is ended", func() bool { return !alive(child) })
 }
 
+func TestWhatIsEndedMayTidyUp(t *testing.T) {
+	c := newFakeNode(t).client(t, SSHConfig{})
+	dir := t.TempDir()
+	child, tidy := filepath.Join(dir, "pid"), filepath.Join(dir, "tidy")
+	ctx, cancel := context.WithCancel(testContext(t))
+	done := make(chan error, 1)
+	go func() {
+		_, err := c.Exec(ctx, "pve1", 100, "sh -c 'trap \"sleep 0.3; touch "+tidy+"; exit\" TERM; echo $$ >"+child+"; while :; do sleep 0.02; done'", io.Discard)
+		done <- err
+	}()
+	eventually(t, "the child runs", func() bool { return alive(child) })
+	cancel()
+	<-done
+	if _, err := os.Stat(tidy); err != nil {
+		t.Errorf("it was killed before it could: %v", err)
+	}
+}
+
 func TestDetachingLeavesTheScriptRunning(t *testing.T) {
 	n := newFakeNode(t)
 	c := n.client(t, SSHConfig{})
