@@ -120,20 +120,25 @@ func (l *live) commit(m move) (err error) {
 	var now Job
 	var lines []LogLine
 	runs := 0
-	err = l.e.store.Batch(func(tx *store.Tx) error {
+	return l.e.store.Batch(func(tx *store.Tx) error {
 		if runs++; runs > 1 && m.keep {
 			if err := l.data.restore(raw); err != nil {
 				return &hookError{err}
 			}
 		}
+		// Before anything the workflow wants to happen on commit, so that it sees the job as it is then.
+		tx.OnCommit(func() {
+			committed = true
+			l.became(now, lines)
+		})
 		var err error
 		now, lines, err = l.apply(tx, m, raw)
 		return err
 	})
-	if err != nil {
-		return err
-	}
-	committed = true
+}
+
+// became takes over what has been committed.
+func (l *live) became(now Job, lines []LogLine) {
 	l.mu.Lock()
 	if now.Step != l.job.Step || now.State != l.job.State && now.State == Undoing {
 		l.progress, l.note = 0, ""
@@ -148,7 +153,6 @@ func (l *live) commit(m move) (err error) {
 	if now.State.Ended() {
 		l.e.forget(l)
 	}
-	return nil
 }
 
 // apply does a move inside a transaction.

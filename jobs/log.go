@@ -82,23 +82,29 @@ func (b *book) written(lines []LogLine) {
 
 // flushLoop stores lines soon after they come, all jobs' together.
 func (e *Engine) flushLoop(ctx context.Context) {
+	pause := flushEvery
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-e.dirty:
 		}
-		timer := time.NewTimer(flushEvery)
+		timer := time.NewTimer(pause)
 		select {
 		case <-ctx.Done():
 		case <-timer.C:
 		}
 		timer.Stop()
-		e.flush()
+		pause = flushEvery
+		if !e.flush() {
+			pause = e.o.WaitEvery
+			knock(e.dirty)
+		}
 	}
 }
 
-func (e *Engine) flush() {
+// flush stores all visible lines, and reports false when the store would not have them.
+func (e *Engine) flush() bool {
 	e.mu.Lock()
 	all := make([]*live, 0, len(e.live))
 	for _, l := range e.live {
@@ -114,7 +120,7 @@ func (e *Engine) flush() {
 		l.mu.Unlock()
 	}
 	if len(pending) == 0 {
-		return
+		return true
 	}
 	err := e.store.Batch(func(tx *store.Tx) error {
 		for _, lines := range pending {
@@ -129,14 +135,14 @@ func (e *Engine) flush() {
 	})
 	if err != nil {
 		e.o.Logger.Error("job logs cannot be stored", "error", err)
-		knock(e.dirty)
-		return
+		return false
 	}
 	for l, lines := range pending {
 		l.mu.Lock()
 		l.book.written(lines)
 		l.mu.Unlock()
 	}
+	return true
 }
 
 func lastSeq(tx *store.Tx, job uint64) (uint64, error) {

@@ -67,6 +67,33 @@ func TestSaveIsAllOrNothing(t *testing.T) {
 	}
 }
 
+func TestWhatHappensOnCommitSeesTheJobAsItIsThen(t *testing.T) {
+	w := newWorld(t)
+	seen := make(chan Job, 2)
+	w.start(Options{}, func(e *Engine) {
+		look := func(tx *store.Tx, id uint64) {
+			tx.OnCommit(func() {
+				j, err := e.Get(id)
+				if err != nil {
+					t.Error(err)
+				}
+				seen <- j
+			})
+		}
+		Register(e, Workflow[plan]{Kind: "k", Steps: []Step[plan]{{Name: "a", Do: func(ctx context.Context, r *Run[plan]) error {
+			r.Data.Made = []string{"x"}
+			return r.Save(func(tx *store.Tx) error { look(tx, r.Job().ID); return nil })
+		}}}, Finish: func(tx *store.Tx, j Job, p *plan) error { look(tx, j.ID); return nil }})
+	})
+	w.enqueue(Spec{Kind: "k"})
+	if j := <-seen; j.State != Running || madeBy(t, j) != "x" {
+		t.Errorf("%+v", j)
+	}
+	if j := <-seen; j.State != Succeeded {
+		t.Errorf("%+v", j)
+	}
+}
+
 func TestManyWhoSaveAtOnceGetDistinctNumbers(t *testing.T) {
 	w := newWorld(t)
 	w.start(Options{}, func(e *Engine) {

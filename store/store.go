@@ -141,10 +141,14 @@ func (s *Store) Update(fn func(*Tx) error) error {
 	if err != nil {
 		return err
 	}
+	tx.committed()
+	return nil
+}
+
+func (tx *Tx) committed() {
 	for _, hook := range tx.hooks {
 		hook()
 	}
-	return nil
 }
 
 // OnCommit has fn run once after the transaction has been committed, and never when it is not.
@@ -178,6 +182,7 @@ type group struct {
 
 type write struct {
 	fn   func(*Tx) error
+	tx   *Tx // of the last run
 	done chan error
 }
 
@@ -187,7 +192,8 @@ type panicked struct{ value any }
 func (p panicked) Error() string { return fmt.Sprint("panic: ", p.value) }
 
 // Batch is Update for many writers at once: changes that arrive while another commit is being flushed share the next
-// one. fn may run more than once, so apart from the transaction it must only set what it set before.
+// one. fn may run more than once, and not in the caller's goroutine, so apart from the transaction it must only set
+// what it set before. OnCommit functions run in the caller's goroutine.
 func (s *Store) Batch(fn func(*Tx) error) error {
 	w := &write{fn: fn, done: make(chan error, 1)}
 	s.group.add(w)
@@ -198,6 +204,9 @@ func (s *Store) Batch(fn func(*Tx) error) error {
 	if p, ok := err.(panicked); ok {
 		panic(p.value)
 	}
+	if err == nil {
+		w.tx.committed()
+	}
 	return err
 }
 
@@ -207,10 +216,10 @@ func (s *Store) commitGroup() {
 		return // an earlier leader has taken ours along
 	}
 	var writes []*write
-	err := s.Update(func(tx *Tx) error {
+	err := s.db.Update(func(b *bolt.Tx) error {
 		writes = s.group.take()
 		for _, w := range writes {
-			if err := w.run(tx); err != nil {
+			if err := w.run(b); err != nil {
 				return err
 			}
 		}
@@ -226,18 +235,19 @@ func (s *Store) commitGroup() {
 		return
 	}
 	for _, w := range writes {
-		w.done <- s.Update(w.run)
+		w.done <- s.db.Update(w.run)
 	}
 }
 
 // run is fn with a panic turned into an error, since it may run in a goroutine that is not its own.
-func (w *write) run(tx *Tx) (err error) {
+func (w *write) run(b *bolt.Tx) (err error) {
 	defer func() {
 		if v := recover(); v != nil {
 			err = panicked{v}
 		}
 	}()
-	return w.fn(tx)
+	w.tx = &Tx{bolt: b}
+	return w.fn(w.tx)
 }
 
 func (g *group) add(w *write) {

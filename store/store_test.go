@@ -141,7 +141,12 @@ func TestInABatchEveryoneGetsTheirOwnAnswer(t *testing.T) {
 			}()
 			hooked := 0
 			err := s.Batch(func(tx *Tx) error {
-				tx.OnCommit(func() { hooked++ })
+				tx.OnCommit(func() {
+					hooked++ // and the store is free again, for batches, too
+					if err := s.Batch(func(tx *Tx) error { return nil }); err != nil {
+						t.Error(err)
+					}
+				})
 				if err := apps.Put(tx, app{ID: Key(uint64(i))}); err != nil {
 					return err
 				}
