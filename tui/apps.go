@@ -126,7 +126,7 @@ func (p *apps) columns(w int) {
 	}
 	status := 12
 	if w < narrowW {
-		status = 9
+		status = 11
 	}
 	if c := p.table.Cols; c[appCPU].Width != cpu || c[appStatus].Width != status {
 		c[appCPU].Width, c[appMem].Width, c[appStatus].Width = cpu, mem, status
@@ -222,30 +222,40 @@ func nothingMatches(c *Console, w int, what, query string) []string {
 type appRows struct {
 	c    *Console
 	apps []core.AppView
-	hay  []string // lower case, made at the first filter
 }
 
 func (r *appRows) Len() int        { return len(r.apps) }
 func (r *appRows) ID(i int) string { return r.apps[i].ID }
 
-// Match takes plain words and key:value pairs (node:, host:, by:, state:, app:).
+// Match takes plain words and pairs: node:, host:, by:, state:, app:.
 func (r *appRows) Match(i int, terms []string) bool {
-	if r.hay == nil {
-		r.hay = make([]string, len(r.apps))
-	}
-	if r.hay[i] == "" {
-		a := &r.apps[i]
-		r.hay[i] = strings.ToLower(strings.Join([]string{
-			a.Hostname, a.Name, string(a.Status), a.Node, "ct" + strconv.Itoa(a.VMID), a.URL,
-			"node:" + a.Node, "host:" + a.Host, "by:" + a.Owner, "state:" + string(a.Status), "app:" + a.CatalogID,
-		}, " "))
-	}
 	for _, t := range terms {
-		if !strings.Contains(r.hay[i], t) {
+		if !appHas(&r.apps[i], t) {
 			return false
 		}
 	}
 	return true
+}
+
+func appHas(a *core.AppView, term string) bool {
+	if key, value, ok := strings.Cut(term, ":"); ok {
+		switch key {
+		case "node":
+			return ui.HasFold(a.Node, value)
+		case "host":
+			return ui.HasFold(a.Host, value)
+		case "by":
+			return ui.HasFold(a.Owner, value)
+		case "state":
+			return ui.HasFold(string(a.Status), value)
+		case "app":
+			return ui.HasFold(a.CatalogID, value)
+		}
+	}
+	if ct, ok := strings.CutPrefix(term, "ct"); ok && ct != "" && strconv.Itoa(a.VMID) == ct {
+		return true
+	}
+	return ui.HasFold(a.Hostname, term) || ui.HasFold(a.Name, term) || ui.HasFold(string(a.Status), term) || ui.HasFold(a.Node, term) || ui.HasFold(a.URL, term)
 }
 
 func (r *appRows) Less(col, i, j int) bool {
@@ -364,10 +374,12 @@ func progressCell(l *ui.Line, j *core.JobRef, width int) {
 		return
 	}
 	bar := min(14, width-6)
-	if width >= 12 {
-		l.Gauge(ui.Chart, j.Progress, bar).Space(1)
-		width -= bar + 1
+	if width < 12 {
+		l.Right(ui.Text, ui.Percent(j.Progress), width)
+		return
 	}
+	l.Gauge(ui.Chart, j.Progress, bar).Space(1)
+	width -= bar + 1
 	l.Right(ui.Text, ui.Percent(j.Progress), 4)
 	if width -= 4; width > 8 {
 		l.Space(2).Cell(ui.Muted, strconv.Itoa(j.Step)+"/"+strconv.Itoa(j.Steps)+" "+j.Title, width-2)

@@ -106,7 +106,9 @@ func New(o Options) tea.Model {
 	}
 	c.tops = screens()
 	c.top, c.last = 1, 2
-	c.feed()
+	for _, p := range c.tops {
+		p.world(c)
+	}
 	c.place = &keeper{save: func(b []byte) error { return c.core.SavePlace(c.actor, placeKey, b) }}
 	c.restore(c.core.Place(c.actor, placeKey))
 
@@ -317,15 +319,9 @@ func (c *Console) tellEnded(w *core.World) {
 	c.live = live
 }
 
-// feed gives the world to every page.
-func (c *Console) feed() {
-	for _, p := range c.tops {
-		p.world(c)
-	}
-	for _, p := range c.stack {
-		p.world(c)
-	}
-}
+// feed gives the world to the page in front. The others get it when they come
+// to the front: what a session does not show costs it nothing.
+func (c *Console) feed() { c.page().world(c) }
 
 // View draws the frame.
 func (c *Console) View() tea.View {

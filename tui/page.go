@@ -178,6 +178,7 @@ func (c *Console) back() bool {
 	c.closed(c.stack[n-1])
 	c.stack = c.stack[:n-1]
 	c.touched = true
+	c.page().world(c)
 	return true
 }
 

@@ -37,108 +37,133 @@ func (c *Console) openPalette(text string) {
 	c.over = m
 }
 
-// hits tells as a bit set which of the terms s contains.
+// hits tells as a bit set which of the terms s contains, in any case.
 func hits(s string, terms []string) (set uint) {
 	for i, t := range terms {
-		if i < 32 && strings.Contains(s, t) {
+		if i < 32 && ui.HasFold(s, t) {
 			set |= 1 << i
 		}
 	}
 	return set
 }
 
+// finds collects what matches: what begins with the last word first. Beyond
+// what the palette lists it only counts.
+type finds struct {
+	terms       []string
+	all         uint // every term is there
+	front, rest []ui.Item
+	total       int
+}
+
+func (f *finds) add(first bool, item func() ui.Item) {
+	f.total++
+	switch {
+	case first && len(f.front) < paletteMost:
+		f.front = append(f.front, item())
+	case !first && len(f.rest) < paletteMost:
+		f.rest = append(f.rest, item())
+	}
+}
+
+// begins reports whether name begins with the word typed last.
+func (f *finds) begins(name string) bool {
+	if len(f.terms) == 0 {
+		return false
+	}
+	last := f.terms[len(f.terms)-1]
+	return len(name) >= len(last) && ui.HasFold(name[:len(last)], last)
+}
+
 // paletteItems are the verbs and objects that have all the words of q: first
 // what can be done with the selection, then everything else by kind.
 func (c *Console) paletteItems(q string) ([]ui.Item, int) {
 	terms := strings.Fields(strings.ToLower(q))
-	all := uint(1)<<min(len(terms), 32) - 1
-	var front, rest []ui.Item
-	total := 0
-	add := func(first bool, it ui.Item) {
-		total++
-		if len(front)+len(rest) >= 4*paletteMost {
-			return
-		}
-		if first {
-			front = append(front, it)
-		} else {
-			rest = append(rest, it)
-		}
+	f := &finds{terms: terms, all: uint(1)<<min(len(terms), 32) - 1}
+	c.findVerbs(f)
+	if len(terms) > 0 {
+		c.findObjects(f)
 	}
+	items := append(f.front, f.rest...)
+	return items[:min(len(items), paletteMost)], f.total
+}
 
+// findVerbs finds what can be done here, and with the selection.
+func (c *Console) findVerbs(f *finds) {
 	on := c.page().on(c)
 	for _, b := range c.keys.table {
-		if b.motion() {
-			continue
-		}
 		global := b.where == always
-		if !global && (b.where&onObject&on.scope() == 0) {
+		if b.motion() || !global && b.where&onObject&on.scope() == 0 {
 			continue
 		}
-		name, about := b.verb, b.help
+		name := b.verb
 		if !global {
-			name = b.verb + " " + c.nameOf(on)
+			name += " " + c.nameOf(on)
 		}
-		if hits(strings.ToLower(name+" "+about), terms) != all {
+		if hits(name, f.terms)|hits(b.help, f.terms) != f.all {
 			continue
 		}
-		it := ui.Item{Label: name, Detail: about, Key: b.shown(), Reason: c.reason(b, on), Value: target{b, on}}
-		add(it.Reason == "" && (len(terms) > 0 && strings.HasPrefix(name, terms[0]) || !global), it)
+		why := c.reason(b, on)
+		f.add(why == "" && (!global || f.begins(name)), func() ui.Item {
+			return ui.Item{Label: name, Detail: b.help, Key: b.shown(), Reason: why, Value: target{b, on}}
+		})
 	}
+}
 
-	// Objects: a verb that fits their kind and the object's own words share
-	// the terms between them.
-	verbs := func(kind scope) (bs []*binding, sets []uint) {
+// findObjects finds objects by their words, and verbs with them: a verb that
+// fits their kind and the object share the words between them.
+func (c *Console) findObjects(f *finds) {
+	type verb struct {
+		b   *binding
+		set uint
+	}
+	verbs := func(kind scope) (vs []verb) {
 		for _, name := range []string{"open", "logs", "web address", "new", "stop", "show secrets"} {
 			b := c.keys.verb[name]
 			if b.where&kind != 0 || name == "new" && kind == onItem {
-				bs, sets = append(bs, b), append(sets, hits(verbWord(b), terms))
+				vs = append(vs, verb{b, hits(verbWord(b), f.terms)})
 			}
 		}
-		return bs, sets
+		return vs
 	}
-	object := func(hay, label, detail string, on object, bs []*binding, sets []uint) {
-		set := hits(hay, terms)
-		if len(terms) > 0 && set == 0 {
+	object := func(vs []verb, set uint, name string, on object, label, detail func() string) {
+		if set == 0 {
 			return
 		}
-		for i, b := range bs {
-			if set|sets[i] != all || i > 0 && sets[i] == 0 {
+		for i, v := range vs {
+			if set|v.set != f.all || i > 0 && v.set == 0 {
 				continue
 			}
-			it := ui.Item{Label: verbWord(b) + " " + label, Detail: detail, Value: target{b, on}}
-			if b.class != free || b.why != nil {
-				it.Reason = c.reason(b, on)
-			}
-			add(len(terms) > 0 && strings.HasPrefix(hay, terms[len(terms)-1]), it)
+			f.add(f.begins(name), func() ui.Item {
+				return ui.Item{Label: verbWord(v.b) + " " + label(), Detail: detail(), Reason: c.reason(v.b, on), Value: target{v.b, on}}
+			})
 		}
 	}
-	if len(terms) > 0 {
-		bs, sets := verbs(onApp)
-		for i := range c.world.Apps {
-			a := &c.world.Apps[i]
-			if set := hits(a.Hostname, terms) | hits("app", terms); set != 0 {
-				object(a.Hostname+" app "+strings.ToLower(a.Name), a.Hostname, "app · "+string(a.Status), appObject(a.ID), bs, sets)
-			}
-		}
-		bs, sets = verbs(onJob)
-		for i := range c.world.Jobs {
-			j := &c.world.Jobs[i]
-			id := jobID(j.ID)
-			object(id+" #"+id+" job "+strings.ToLower(j.Title), "#"+id+" "+j.Title, "job · "+j.State, jobObject(j.ID), bs, sets)
-		}
-		bs, sets = verbs(onNode)
-		for i := range c.world.Nodes {
-			n := &c.world.Nodes[i]
-			object(strings.ToLower(n.Name)+" node", n.Name, "node · "+n.State, nodeObject(n.Host, n.Name), bs, sets)
-		}
-		bs, sets = verbs(onItem)
-		for _, it := range c.core.Catalogue("", "") {
-			object(it.ID+" catalog "+strings.ToLower(it.Name), it.Name, "catalog · "+it.Tagline, itemObject(it.ID), bs, sets)
-		}
+	w := c.world
+	vs, word := verbs(onApp), hits("app", f.terms)
+	for i := range w.Apps {
+		a := &w.Apps[i]
+		object(vs, word|hits(a.Hostname, f.terms)|hits(a.Name, f.terms), a.Hostname, appObject(a.ID),
+			func() string { return a.Hostname }, func() string { return "app · " + string(a.Status) })
 	}
-	items := append(front, rest...)
-	return items[:min(len(items), paletteMost)], total
+	vs, word = verbs(onJob), hits("job", f.terms)
+	for i := range w.Jobs {
+		j := &w.Jobs[i]
+		id := "#" + jobID(j.ID)
+		object(vs, word|hits(id, f.terms)|hits(j.Title, f.terms), id[1:], jobObject(j.ID),
+			func() string { return id + " " + j.Title }, func() string { return "job · " + j.State })
+	}
+	vs, word = verbs(onNode), hits("node", f.terms)
+	for i := range w.Nodes {
+		n := &w.Nodes[i]
+		object(vs, word|hits(n.Name, f.terms), n.Name, nodeObject(n.Host, n.Name),
+			func() string { return n.Name }, func() string { return "node · " + n.State })
+	}
+	vs, word = verbs(onItem), hits("catalog", f.terms)
+	for _, it := range c.core.Catalogue("", "") {
+		object(vs, word|hits(it.ID, f.terms)|hits(it.Name, f.terms), it.Name, itemObject(it.ID),
+			func() string { return it.Name }, func() string { return "catalog · " + it.Tagline })
+	}
 }
 
 // verbWord is a verb before an object's name.

@@ -37,7 +37,7 @@ type scripted struct {
 	gate    chan struct{}
 	mailbox chan struct{}
 	blocked chan struct{} // a call says here that it now waits for its context
-	fail    error // of every call that can fail
+	fail    error         // of every call that can fail
 }
 
 func (s *scripted) called(name string) {

@@ -105,6 +105,36 @@ func plain(s string) bool {
 	return true
 }
 
+// HasFold reports whether s contains term, which is in lower case, whatever
+// the case of s.
+func HasFold(s, term string) bool {
+	if strings.Contains(s, term) {
+		return true
+	}
+	for i := 0; i+len(term) <= len(s); i++ {
+		j := 0
+		for j < len(term) {
+			c := s[i+j]
+			if 'A' <= c && c <= 'Z' {
+				c += 'a' - 'A'
+			}
+			if c != term[j] {
+				break
+			}
+			j++
+		}
+		if j == len(term) {
+			return true
+		}
+	}
+	for i := 0; i < len(s); i++ {
+		if s[i] >= 0x80 { // other alphabets have cases, too
+			return strings.Contains(strings.ToLower(s), term)
+		}
+	}
+	return false
+}
+
 // Width is the number of cells s takes.
 func Width(s string) int {
 	if plain(s) {
