@@ -26,10 +26,11 @@ const (
 	Fatal                    // will not pass
 )
 
-// Verdict is what Options.Classify makes of an error.
+// Verdict is what Options.Classify makes of an error. Jobs that wait for the same Reason look after it together, a few
+// at a time, so for Wait it should name the thing and leave out the error's details, which go to the log.
 type Verdict struct {
 	Kind   VerdictKind
-	Reason string // shown; for Wait what is waited for ("host homelab"). "" means the error's text
+	Reason string // shown; "" means the error's text. For Wait it completes "waiting for …" ("host homelab")
 	Hint   string // what to do about it
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"strings"
 	"time"
 )
 
@@ -81,6 +82,9 @@ func (e *Engine) verdict(err error) (v Verdict) {
 	}
 	if v.Reason == "" {
 		v.Reason = err.Error()
+	}
+	if v.Kind == Wait {
+		v.Reason = strings.TrimPrefix(v.Reason, "waiting for ")
 	}
 	return v
 }

@@ -143,7 +143,7 @@ func (e *Engine) rest(l *live, p pause) {
 	e.releaseSlot(l)
 	s.until, s.reason, s.want = p.until, p.reason, p.want
 	if s.scout != "" {
-		e.scoutBack(l, s.scout != p.reason, p.until)
+		e.scoutBack(l, p.reason == "", p.until)
 	}
 	e.mu.Unlock()
 	e.look()

@@ -182,6 +182,26 @@ func TestWaitingForAHostSpendsNothingAndLeavesNoTrace(t *testing.T) {
 	})
 }
 
+func TestAReasonToWaitMayChange(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *world) {
+		n := 0
+		w.start(Options{Classify: func(err error) Verdict { return Verdict{Kind: Wait, Reason: "waiting for " + err.Error()} }}, func(e *Engine) {
+			Register(e, Workflow[plan]{Kind: "k", Steps: []Step[plan]{{Name: "a", Do: func(ctx context.Context, r *Run[plan]) error {
+				n++
+				return fmt.Errorf("port %d", n)
+			}}}})
+		})
+		id := w.enqueue(Spec{Kind: "k"}).ID
+		pass(time.Minute + time.Second)
+		if j := w.get(id); j.State != Waiting || j.WaitingFor != "port 13" || n != 13 {
+			t.Errorf("%+v after %d looks", j, n)
+		}
+		if got := w.logText(id); got != "info a: a\nwarning a: waiting for port 1\n" {
+			t.Error(got)
+		}
+	})
+}
+
 func TestAJobThatWaitedIsSeenToGoOnWhenItDoes(t *testing.T) {
 	inBubble(t, func(t *testing.T, w *world) {
 		var up atomic.Bool
@@ -418,56 +438,6 @@ func TestOnlyTheseStatesFollowEachOther(t *testing.T) {
 			}
 		}
 	}
-}
-
-func TestAJobGoesOnWithTheStepsOfANewerProgram(t *testing.T) {
-	inBubble(t, func(t *testing.T, w *world) {
-		var d diary
-		hang := made(&d, "b")
-		hang.Do = func(ctx context.Context, r *Run[plan]) error { <-ctx.Done(); return ctx.Err() }
-		w.start(Options{}, func(e *Engine) {
-			Register(e, Workflow[plan]{Kind: "k", Steps: []Step[plan]{made(&d, "a"), hang, made(&d, "gone")}})
-		})
-		id := w.enqueue(Spec{Kind: "k"}).ID
-		synctest.Wait()
-		w.halt()
-		w.start(Options{}, func(e *Engine) {
-			Register(e, Workflow[plan]{Kind: "k", Steps: []Step[plan]{made(&d, "a"), made(&d, "late"), made(&d, "b"), made(&d, "new")}})
-		})
-		synctest.Wait()
-		if j := w.get(id); j.State != Succeeded || steps(j) != "a:done late:skipped b:done new:done" || d.String() != "+a +b +new" {
-			t.Errorf("%+v %s", j, d.String())
-		}
-	})
-}
-
-func TestAJobNobodyKnowsHowToDoWaitsOrIsGivenUp(t *testing.T) {
-	inBubble(t, func(t *testing.T, w *world) {
-		var d diary
-		hang := Step[plan]{Name: "a", Do: func(ctx context.Context, r *Run[plan]) error { <-ctx.Done(); return ctx.Err() }}
-		w.start(Options{}, func(e *Engine) { Register(e, Workflow[plan]{Kind: "k", Steps: []Step[plan]{hang}}) })
-		first, second := w.enqueue(Spec{Kind: "k", Subject: "s"}).ID, w.enqueue(Spec{Kind: "k"}).ID
-		synctest.Wait()
-		w.halt()
-		w.start(Options{}, func(e *Engine) {})
-		synctest.Wait()
-		if j := w.get(first); j.State != Waiting || j.WaitingFor != `a Proximity that knows how to do "k"` {
-			t.Errorf("%+v", j)
-		}
-		if err := w.e.Cancel(first, "ada"); err != nil {
-			t.Fatal(err)
-		}
-		synctest.Wait()
-		if j := w.get(first); j.State != Failed || j.Failure.Left == "" {
-			t.Errorf("%+v", j)
-		}
-		w.halt()
-		w.start(Options{}, func(e *Engine) { Register(e, Workflow[plan]{Kind: "k", Steps: []Step[plan]{made(&d, "a")}}) })
-		synctest.Wait()
-		if j := w.get(second); j.State != Succeeded {
-			t.Errorf("%+v", j)
-		}
-	})
 }
 
 func TestAfterARestartManyJobsThatWaitedForASlotGoOnTogether(t *testing.T) {

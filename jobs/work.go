@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -261,8 +262,8 @@ func (l *live) stepFailed(j Job, err error) *pause {
 	}
 	st := &j.Steps[j.Step]
 	v := l.e.verdict(err)
-	if v.Kind == Wait && v.Reason == l.reason && l.unflipped() {
-		return &pause{until: l.until(l.e.o.WaitEvery), reason: v.Reason} // nothing has changed
+	if v.Kind == Wait && l.unflipped() {
+		return l.waitOn(v)
 	}
 	l.flip()
 	switch {
@@ -283,11 +284,21 @@ func (l *live) stepFailed(j Job, err error) *pause {
 	}
 }
 
-func waitText(v Verdict, err error) string {
-	if v.Reason == err.Error() {
-		return "waiting: " + v.Reason
+// waitOn goes on waiting after a look that changed nothing. A new reason is shown, but for days of looking every few
+// seconds nothing is written.
+func (l *live) waitOn(v Verdict) *pause {
+	if v.Reason != l.reason {
+		l.show(func(j *Job) { j.WaitingFor = v.Reason })
 	}
-	return fmt.Sprintf("waiting for %s: %v", v.Reason, err)
+	return &pause{until: l.until(l.e.o.WaitEvery), reason: v.Reason}
+}
+
+func waitText(v Verdict, err error) string {
+	text := "waiting for " + v.Reason
+	if !strings.Contains(v.Reason, err.Error()) {
+		text += ": " + err.Error()
+	}
+	return text
 }
 
 // turnBack begins to undo because of failure, or of a cancel when that is nil.
@@ -363,8 +374,8 @@ func (l *live) undoFailed(j Job, err error) *pause {
 	}
 	name := j.Steps[j.Step].Name
 	v := l.e.verdict(err)
-	if v.Kind == Wait && v.Reason == l.reason && l.unflipped() {
-		return &pause{until: l.until(l.e.o.WaitEvery), reason: v.Reason}
+	if v.Kind == Wait && l.unflipped() {
+		return l.waitOn(v)
 	}
 	l.flip()
 	switch {
