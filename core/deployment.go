@@ -85,7 +85,7 @@ func (c *Core) deployDo(ctx context.Context, r *deployRun, do deployStep) error 
 	if err != nil {
 		return err
 	}
-	return do(d, ctx)
+	return d.named(do(d, ctx))
 }
 
 func (c *Core) deployUndo(do deployStep) func(context.Context, *deployRun) error {

@@ -46,6 +46,14 @@ func newWork[D any](c *Core, r *jobs.Run[D], id string, rec *guestRecord) (*work
 	return w, err
 }
 
+// named adds the host's name to the error of a step.
+func (d *work[D]) named(err error) error {
+	if err == nil {
+		return nil
+	}
+	return &awayError{host: d.host.rec.Name, err: err}
+}
+
 // keep writes the job's data and a change of the app together.
 func (d *work[D]) keep(change func(*app)) error {
 	return d.Save(func(tx *store.Tx) error {

@@ -14,7 +14,7 @@ import (
 // jobView shows a job; all its texts are safe to print.
 func jobView(j jobs.Job) JobView {
 	v := JobView{ID: j.ID, Kind: j.Kind, Title: SafeText(j.Title, 120), AppID: j.Subject, Target: SafeText(j.SubjectTitle, 64), Owner: j.Owner,
-		State: string(j.State), Ended: j.State.Ended(), Progress: j.Progress, Note: SafeText(j.Note, 120), Waiting: SafeText(j.WaitingFor, 200),
+		State: string(j.State), Ended: j.State.Ended(), Progress: j.Progress, Note: SafeText(j.Note, 120), Waiting: SafeText(waiting(j), 200),
 		RetryAt: j.RetryAt, Attempt: j.Attempt, Step: min(j.Step+1, len(j.Steps)), CancelBy: j.CancelBy,
 		CreatedAt: j.Created, StartedAt: j.Started, EndedAt: j.Ended}
 	if f := j.Failure; f != nil {
@@ -24,6 +24,14 @@ func jobView(j jobs.Job) JobView {
 		v.Steps = append(v.Steps, StepView{Name: s.Name, Title: s.Title, State: string(s.State), Progress: s.Progress, Note: SafeText(s.Note, 120), StartedAt: s.Started, EndedAt: s.Ended})
 	}
 	return v
+}
+
+// waiting says what a job waits for.
+func waiting(j jobs.Job) string {
+	if j.WaitingFor == "" {
+		return ""
+	}
+	return "waiting for " + j.WaitingFor
 }
 
 func (j *JobView) ref() *JobRef {
@@ -205,7 +213,12 @@ func classify(err error) jobs.Verdict {
 	case is(pve.ErrHostKey):
 		return jobs.Verdict{Kind: jobs.Fatal, Hint: "a node shows another SSH host key than the pinned one: find out why before you trust it"}
 	case is(pve.ErrUnreachable, ErrUnreachable):
-		return jobs.Verdict{Kind: jobs.Wait, Reason: "waiting for the host to answer: " + err.Error(), Hint: hint}
+		reason := "the host" // the same for all jobs that wait for one host: the engine looks for them together
+		var away *awayError
+		if errors.As(err, &away) {
+			reason = "host " + away.host
+		}
+		return jobs.Verdict{Kind: jobs.Wait, Reason: reason, Hint: hint}
 	case is(pve.ErrTimeout, pve.ErrLocked, pve.ErrNoQuorum, pve.ErrBusy, errPassing, context.DeadlineExceeded):
 		return jobs.Verdict{Kind: jobs.Retry, Reason: err.Error(), Hint: hint}
 	case is(pve.ErrPermission, pve.ErrAuth):
@@ -224,6 +237,15 @@ func cmpOr(a, b string) string {
 	}
 	return b
 }
+
+// awayError says which host it was that a step could not reach.
+type awayError struct {
+	host string
+	err  error
+}
+
+func (e *awayError) Error() string { return e.err.Error() }
+func (e *awayError) Unwrap() error { return e.err }
 
 // errPassing marks a failure that may pass by itself: it is tried again.
 var errPassing = errors.New("may pass")

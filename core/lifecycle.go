@@ -29,7 +29,7 @@ func (c *Core) lifecycleWorkflows() []jobs.Workflow[lifecycle] {
 			if err != nil {
 				return err
 			}
-			return do(w, ctx)
+			return w.named(do(w, ctx))
 		}}
 	}
 	start := step("start", "start the container", (*work[lifecycle]).startOurs)

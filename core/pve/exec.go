@@ -94,7 +94,9 @@ func (c *Client) endScript(conn *ssh.Client, vmid int, pid string) {
 	for child in $(cat /proc/"$1"/task/*/children 2>/dev/null); do walk "$child"; done
 }
 left() {
-	for process in $all; do kill -0 "$process" 2>/dev/null && return 0; done
+	for process in $all; do
+		kill -0 "$process" 2>/dev/null && ! grep -q '^State:.Z' /proc/"$process"/status 2>/dev/null && return 0
+	done
 	return 1
 }
 all=$(walk ` + pid + `)
