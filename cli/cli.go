@@ -182,6 +182,7 @@ func knownIn(parent *cobra.Command, word string) error {
 		}
 	}
 	e := &core.Error{Kind: core.ErrInvalid, Text: "unknown command " + quote(word), Hint: "`help` lists the commands"}
+	parent.SuggestionsMinimumDistance = 2 // slips of the finger
 	if near := parent.SuggestionsFor(word); len(near) > 0 {
 		e.Hint = "did you mean `" + strings.Join(near, "` or `") + "`?"
 	}

@@ -1,0 +1,149 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"proximity/core"
+)
+
+var noon = time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
+
+// scripted is a core that says what a test wrote. A call the test did not
+// expect ends in a nil pointer.
+type scripted struct {
+	Core
+	apps   []core.AppView
+	nodes  []core.NodeView
+	hosts  []core.HostView
+	job    core.JobView
+	lines  []core.LogLine
+	checks []core.HostCheck
+	fail   error
+
+	deployed []core.DeployRequest
+	added    []core.AddHostRequest
+	done     []string
+}
+
+func (s *scripted) Apps(context.Context, core.Actor) ([]core.AppView, error) { return s.apps, s.fail }
+
+func (s *scripted) App(_ context.Context, _ core.Actor, name string) (core.AppView, error) {
+	for _, a := range s.apps {
+		if a.Hostname == name || a.ID == name {
+			return a, s.fail
+		}
+	}
+	return core.AppView{}, &core.Error{Kind: core.ErrNotFound, Text: "there is no app " + name, Hint: "`apps` lists yours"}
+}
+
+func (s *scripted) AppLogs(_ context.Context, _ core.Actor, _ string, _ int, _ bool, line func(string)) error {
+	line("listening on :3000")
+	line("ready")
+	return s.fail
+}
+
+func (s *scripted) DoApp(_ context.Context, _ core.Actor, v core.AppVerb, name string) (core.JobView, error) {
+	s.done = append(s.done, string(v)+" "+name)
+	return s.job, s.fail
+}
+
+func (s *scripted) DeployApp(_ context.Context, _ core.Actor, r core.DeployRequest) (core.AppView, core.JobView, error) {
+	if s.fail != nil {
+		return core.AppView{}, core.JobView{}, s.fail
+	}
+	s.deployed = append(s.deployed, r)
+	j := s.job
+	j.State, j.Ended, j.Error = "queued", false, ""
+	return s.apps[0], j, nil
+}
+
+func (s *scripted) DeploymentLog(context.Context, core.Actor, string, int) ([]core.LogLine, error) {
+	return s.lines, s.fail
+}
+
+func (s *scripted) Jobs(context.Context, core.Actor, core.JobFilter) ([]core.JobView, error) {
+	return []core.JobView{s.job}, s.fail
+}
+func (s *scripted) Job(context.Context, core.Actor, uint64) (core.JobView, error) {
+	return s.job, s.fail
+}
+
+func (s *scripted) JobLog(context.Context, core.Actor, uint64, uint64, int) ([]core.LogLine, error) {
+	return s.lines, s.fail
+}
+
+func (s *scripted) FollowJob(_ context.Context, _ core.Actor, _ uint64, line func(core.LogLine)) (core.JobView, error) {
+	for _, l := range s.lines {
+		line(l)
+	}
+	return s.job, s.fail
+}
+
+func (s *scripted) CancelJob(context.Context, core.Actor, uint64) (core.JobView, error) {
+	return s.job, s.fail
+}
+
+func (s *scripted) Hosts(context.Context, core.Actor) ([]core.HostView, error) {
+	return s.hosts, s.fail
+}
+func (s *scripted) Nodes(context.Context, core.Actor) ([]core.NodeView, error) {
+	return s.nodes, s.fail
+}
+
+func (s *scripted) AddHost(_ context.Context, _ core.Actor, r core.AddHostRequest) (core.HostView, error) {
+	s.added = append(s.added, r)
+	return core.HostView{Name: r.Name, URL: r.URL, State: "asking"}, s.fail
+}
+
+func (s *scripted) TestHost(context.Context, core.Actor, string) ([]core.HostCheck, error) {
+	return s.checks, s.fail
+}
+
+// lab is a world with one of everything.
+func lab() *scripted {
+	m := &core.Metrics{CPU: 0.123, Cores: 2, Mem: 700 << 20, MaxMem: 2 << 30, Disk: 3 << 30, MaxDisk: 20 << 30, Uptime: 93784}
+	git := core.AppView{ID: "gitea-0123abcd", CatalogID: "gitea", Name: "Gitea", Version: "1.24", Hostname: "git", Status: core.StatusRunning, Owner: "ann", Host: "lab", Node: "pve1", VMID: 101,
+		Address: "10.0.0.7", URL: "http://prox:8100/", PublicPort: 8100, InternalPort: 3000, Cores: 2, MemoryMB: 2048, DiskGB: 20, OS: "alpine", Storage: "local-zfs", CreatedAt: noon.Add(-90 * time.Minute), Metrics: m}
+	old := git
+	old.ID, old.Hostname, old.Stale, old.AsOf, old.Drift = "gitea-99", "wiki-of-the-whole-department", true, noon.Add(-3*time.Minute), "stopped outside Proximity"
+	young := core.AppView{ID: "adminer-77", CatalogID: "adminer", Name: "Adminer", Hostname: "db", Status: core.StatusDeploying, Owner: "bob",
+		Job: &core.JobRef{ID: 7, Kind: "deploy", State: "waiting", Step: 3, Steps: 13, Title: "template", Progress: 0.21, Waiting: "waiting for host lab"}}
+	return &scripted{
+		apps:  []core.AppView{git, old, young},
+		nodes: []core.NodeView{{Host: "lab", Name: "pve1", State: "online", Metrics: m, FreeMB: 1300, Apps: 2, Guests: 14}, {Host: "lab", Name: "pve2", State: "offline"}},
+		hosts: []core.HostView{{Name: "lab", URL: "https://10.0.0.1:8006", Auth: "password", User: "root@pam", Default: true, State: "unreachable", Error: "connection refused", Nodes: 2, NodesOnline: 1, LastSeen: noon.Add(-time.Minute)}},
+		job: core.JobView{ID: 7, Kind: "deploy", Title: "deploy db", Target: "db", Owner: "bob", State: "succeeded", Ended: true, Progress: 1, Step: 1,
+			Steps:     []core.StepView{{Name: "init", Title: "Prepare", State: "done", StartedAt: noon.Add(-time.Minute), EndedAt: noon.Add(-58 * time.Second)}},
+			CreatedAt: noon.Add(-time.Minute), StartedAt: noon.Add(-time.Minute), EndedAt: noon},
+		lines:  []core.LogLine{{Job: 7, Seq: 1, Time: noon, Level: "info", Step: "init", Text: "chosen: pve1"}, {Job: 7, Seq: 2, Time: noon, Level: "warning", Step: "lxc_create", Text: "slow"}},
+		checks: []core.HostCheck{{Name: "api", OK: true, Text: "Proxmox VE 9.2"}, {Name: "ssh to pve1", Text: "no credentials", Hint: "add a key"}},
+	}
+}
+
+// result is what a command left behind.
+type result struct {
+	exit     int
+	out, err string
+}
+
+// command runs one command line, split at spaces.
+func command(t *testing.T, c Core, in, line string, change ...func(*Env)) result {
+	t.Helper()
+	return words(t, c, in, strings.Fields(line), change...)
+}
+
+func words(t *testing.T, c Core, in string, args []string, change ...func(*Env)) result {
+	t.Helper()
+	var out, errw bytes.Buffer
+	e := Env{Core: c, Actor: core.Actor{User: "ann", Role: core.RoleAdmin, Via: core.ViaSSH, Fingerprint: "SHA256:abc"}, In: strings.NewReader(in), Out: &out, Err: &errw,
+		Getenv: func(k string) string { return map[string]string{"TZ": "UTC"}[k] }, Now: func() time.Time { return noon }}
+	for _, f := range change {
+		f(&e)
+	}
+	exit := Run(t.Context(), e, args)
+	return result{exit, out.String(), errw.String()}
+}
