@@ -37,9 +37,9 @@ func open(c *Console, on object) tea.Cmd {
 		return c.push(newItem(c, on.id))
 	case nodeKind:
 		_, node, _ := strings.Cut(on.id, "/")
-		return appsWith(c, "node:"+node)
+		return appsWith(c, "node="+node)
 	case hostKind:
-		return appsWith(c, "host:"+on.id)
+		return appsWith(c, "host="+on.id)
 	}
 	c.say(info, "nothing is selected here")
 	return nil

@@ -203,6 +203,9 @@ func (p *app) headline(c *Console, w int) string {
 	if a.Status == core.StatusRunning && a.Metrics != nil && !a.Stale {
 		l.Add(ui.Muted, " "+ui.Span(time.Duration(a.Metrics.Uptime)*time.Second))
 	}
+	if a.Stale {
+		l.Add(ui.Stale, " (as of "+ui.When(c.now(), a.AsOf, c.loc)+")")
+	}
 	about := a.Name
 	if a.Version != "" {
 		about += " " + a.Version

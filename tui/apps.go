@@ -67,7 +67,7 @@ func tableNote(t *ui.Table) string {
 }
 
 func (p *apps) scope(*Console) scope {
-	s := inList | inTable
+	s := inList | inTable | inMarks
 	if p.table.Len() > 0 {
 		s |= onApp
 	}
@@ -227,7 +227,8 @@ type appRows struct {
 func (r *appRows) Len() int        { return len(r.apps) }
 func (r *appRows) ID(i int) string { return r.apps[i].ID }
 
-// Match takes plain words and pairs: node:, host:, by:, state:, app:.
+// Match takes plain words and pairs: node:, host:, by:, state:, app:, with =
+// instead of : for the exact value.
 func (r *appRows) Match(i int, terms []string) bool {
 	for _, t := range terms {
 		if !appHas(&r.apps[i], t) {
@@ -238,18 +239,26 @@ func (r *appRows) Match(i int, terms []string) bool {
 }
 
 func appHas(a *core.AppView, term string) bool {
-	if key, value, ok := strings.Cut(term, ":"); ok {
-		switch key {
+	if at := strings.IndexAny(term, ":="); at > 0 {
+		field, known := "", true
+		switch term[:at] {
 		case "node":
-			return ui.HasFold(a.Node, value)
+			field = a.Node
 		case "host":
-			return ui.HasFold(a.Host, value)
+			field = a.Host
 		case "by":
-			return ui.HasFold(a.Owner, value)
+			field = a.Owner
 		case "state":
-			return ui.HasFold(string(a.Status), value)
+			field = string(a.Status)
 		case "app":
-			return ui.HasFold(a.CatalogID, value)
+			field = a.CatalogID
+		default:
+			known = false
+		}
+		if value := term[at+1:]; known && term[at] == '=' {
+			return strings.EqualFold(field, value)
+		} else if known {
+			return ui.HasFold(field, value)
 		}
 	}
 	if ct, ok := strings.CutPrefix(term, "ct"); ok && ct != "" && strconv.Itoa(a.VMID) == ct {

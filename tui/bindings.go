@@ -35,9 +35,9 @@ func bindings() []*binding {
 		{verb: "next pane", keys: []string{"tab"}, hint: "pane", form: "next", where: inPanes | inForm, help: "next pane or field", run: paning(1)},
 		{verb: "previous pane", keys: []string{"shift+tab"}, where: inPanes | inForm, help: "previous pane or field", run: paning(-1)},
 		{verb: "filter", keys: []string{"/"}, hint: "filter", inLog: "search", where: inTable | inLog, help: "filter the list, or search the log", run: startFind},
-		{verb: "order", keys: []string{"o"}, hint: "order", where: inTable, help: "order the list by a column", run: chooseOrder},
-		{verb: "mark", keys: []string{"space"}, hint: "mark", where: inTable, help: "mark or unmark the row", why: needsRow, run: mark},
-		{verb: "mark all", keys: []string{"*"}, where: inTable, help: "mark or unmark all rows shown", why: needsRow, run: markAll},
+		{verb: "order", keys: []string{"o"}, hint: "order", where: inTable, help: "order the list by a column", why: needsOrder, run: chooseOrder},
+		{verb: "mark", keys: []string{"space"}, hint: "mark", where: inMarks, help: "mark or unmark the row", why: needsRow, run: mark},
+		{verb: "mark all", keys: []string{"*"}, where: inMarks, help: "mark or unmark all rows shown", why: needsRow, run: markAll},
 		{verb: "copy", keys: []string{"y"}, hint: "copy", where: onObject, help: "copy an address, a name, an error or a command", run: copyMenu},
 		{verb: "view raw", keys: []string{"v"}, hint: "raw", where: onObject, help: "show all that is known, or the recipe", run: viewRaw},
 		{verb: "show secrets", where: onApp, help: "show the generated passwords (the audit notes it)", why: mayChangeApp, run: showSecrets},
@@ -226,6 +226,17 @@ func needsRow(c *Console, _ object) string {
 	return "there is nothing to mark"
 }
 
+func needsOrder(c *Console, _ object) string {
+	if l, ok := c.page().(lister); ok {
+		for _, col := range l.list().Cols {
+			if col.Sorts {
+				return ""
+			}
+		}
+	}
+	return "this list has one order only"
+}
+
 func needsSearch(c *Console, _ object) string {
 	if l, ok := c.page().(logger); ok && l.log().Query() != "" {
 		return ""
@@ -307,11 +318,6 @@ func goBack(c *Console, _ object) tea.Cmd {
 		}
 	}
 	if c.back() {
-		return nil
-	}
-	if c.notices.shown {
-		c.notices.shown = false
-		c.say(info, "this is the top · q quits")
 		return nil
 	}
 	c.say(info, "this is the top · q quits")

@@ -82,6 +82,14 @@ func (p *catalogue) fill(c *Console) {
 	p.table.SetRows(&p.items)
 }
 
+// opened reads the catalogue again: recipes may have been added.
+func (p *catalogue) opened(c *Console) tea.Cmd {
+	p.cats = c.core.Categories()
+	p.cat = min(p.cat, len(p.cats)-1)
+	p.fill(c)
+	return nil
+}
+
 func (p *catalogue) world(c *Console) {
 	if !p.loaded {
 		p.loaded = true

@@ -25,6 +25,7 @@ const (
 	onHost
 	onItem // of the catalogue
 	inStack
+	inMarks // a list whose rows can be marked
 
 	always   scope = 0
 	onObject       = onApp | onJob | onNode | onHost | onItem
@@ -104,7 +105,10 @@ func newKeymap() keymap {
 // applies reports whether the binding means something where the session is.
 func (c *Console) applies(b *binding) bool {
 	s := c.page().scope(c)
-	if s&inForm != 0 && b.form == "" && c.typing() {
+	if s&inForm != 0 && b.form != "" {
+		return true
+	}
+	if s&inForm != 0 && c.typing() {
 		return false
 	}
 	return b.where == always || b.where&s != 0
@@ -305,7 +309,7 @@ func (s scope) String() string {
 		return "everywhere"
 	}
 	var names []string
-	for i, n := range []string{"lists", "lists", "tabs", "panes", "logs", "a search in a log", "forms", "apps", "jobs", "nodes", "hosts", "the catalog", "opened pages"} {
+	for i, n := range []string{"lists", "lists", "tabs", "panes", "logs", "a search in a log", "forms", "apps", "jobs", "nodes", "hosts", "the catalog", "opened pages", "the apps list"} {
 		if s&(1<<i) != 0 && (len(names) == 0 || names[len(names)-1] != n) {
 			names = append(names, n)
 		}

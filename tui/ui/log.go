@@ -18,7 +18,8 @@ type Log struct {
 	bottom  int // index after the last line on screen when not following
 	behind  int // lines that came since following stopped
 	search  string
-	shown   int
+	shown   int // rows on screen
+	least   int // lines that fill the screen from the first one on
 	Limit   int // most lines kept, 0 = 5000
 }
 
@@ -66,7 +67,8 @@ func (g *Log) Move(n int) bool {
 	if g.follow {
 		bottom = len(g.lines)
 	}
-	to := min(len(g.lines), max(bottom+n, min(g.shown, len(g.lines))))
+	bottom = max(bottom, g.least)
+	to := min(len(g.lines), max(bottom+n, g.least))
 	if to == bottom {
 		return false
 	}
@@ -139,11 +141,11 @@ func (g *Log) Lines(th *Theme, w, h int) []string {
 		return nil
 	}
 	g.shown = h
-	bottom := g.bottom
+	g.least = g.fill(w, h)
+	bottom := max(g.bottom, g.least)
 	if g.follow {
 		bottom = len(g.lines)
 	}
-	bottom = max(bottom, min(h, len(g.lines)))
 	out := make([]string, h)
 	at := h
 	l := th.NewLine(w)
@@ -167,6 +169,18 @@ func (g *Log) Lines(th *Theme, w, h int) []string {
 	return append(out[at:], make([]string, at)...)
 }
 
+// fill is how many lines from the first one on fit into h rows.
+func (g *Log) fill(w, h int) int {
+	n := 0
+	for n < len(g.lines) {
+		if h -= len(g.wrap(n, w)); h < 0 {
+			break
+		}
+		n++
+	}
+	return min(len(g.lines), max(1, n))
+}
+
 func (g *Log) indent(i int) int {
 	if g.lines[i].Stamp == "" {
 		return 1
@@ -183,8 +197,7 @@ func (g *Log) wrap(i, w int) []string {
 	if room < 12 {
 		return []string{Cut(text, room)}
 	}
-	first := Wrap(text, room-2)
-	return first
+	return Wrap(text, room-2)
 }
 
 // text draws one row with the searched text picked out.
