@@ -230,9 +230,9 @@ func (m *Machine) addr() netip.Addr {
 	return m.address
 }
 
-// cleanEnv is the environment of commands run from outside, as lxc-attach --clear-env gives it.
+// cleanEnv is the environment of commands run from outside, as lxc-attach --clear-env gives it: without HOME.
 var cleanEnv = map[string]string{
-	"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "TERM": "linux", "container": "lxc", "HOME": "/root",
+	"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "TERM": "linux", "container": "lxc",
 }
 
 // Exec runs one command as root in /root to its end and returns its exit code: 127 not found, 137 killed by ctx or
@@ -243,6 +243,38 @@ func (m *Machine) Exec(ctx context.Context, argv, env []string, stdin io.Reader,
 	return s.Wait(ctx)
 }
 
+// Console runs a command (a shell, when argv is empty) on a terminal of its own until it ends, ctx ends or in does:
+// keys come from in, the screen goes to out.
+func (m *Machine) Console(ctx context.Context, argv, env []string, in io.Reader, out io.Writer) int {
+	if len(argv) == 0 {
+		argv = []string{m.LoginShell()}
+	}
+	var s *Session
+	t := unix.NewTerminal(out, func() { s.Interrupt() })
+	s = m.start(argv, append([]string{"HOME=/root"}, env...), []*unix.File{t.File(), t.File(), t.File()})
+	go func() {
+		buf := make([]byte, 1024)
+		for {
+			n, err := in.Read(buf)
+			t.Feed(buf[:n])
+			if err != nil {
+				t.Close()
+				s.Hangup()
+				return
+			}
+		}
+	}()
+	return s.Wait(ctx)
+}
+
+// LoginShell is root's shell.
+func (m *Machine) LoginShell() string {
+	if m.build(); m.opts.OS == "debian" {
+		return "bash"
+	}
+	return "ash"
+}
+
 // Session is a command that runs.
 type Session struct {
 	proc    *unix.Proc
@@ -250,14 +282,14 @@ type Session struct {
 	code    int
 }
 
-// Start starts a command as Exec does. With tty its input is a terminal: what is read from stdin should be whole lines.
+// Start starts a command as Exec does. With tty its descriptors say that they are a terminal's; the line discipline is
+// the caller's.
 func (m *Machine) Start(argv, env []string, stdin io.Reader, stdout, stderr io.Writer, tty bool) *Session {
-	in := m.live()
-	if in == nil || len(argv) == 0 {
+	if m.live() == nil {
 		return &Session{code: 255}
 	}
 	out := unix.NewOutput(orDiscard(stdout))
-	s := &Session{outputs: []*unix.Output{out}}
+	outputs := []*unix.Output{out}
 	files := []*unix.File{unix.Null(), out.File, nil}
 	if stdin != nil {
 		files[0] = unix.Input(stdin)
@@ -266,10 +298,21 @@ func (m *Machine) Start(argv, env []string, stdin io.Reader, stdout, stderr io.W
 		files[2] = out.File.Dup()
 	} else {
 		errs := unix.NewOutput(orDiscard(stderr))
-		files[2], s.outputs = errs.File, append(s.outputs, errs)
+		files[2], outputs = errs.File, append(outputs, errs)
 	}
 	for _, f := range files {
 		f.TTY = tty
+	}
+	s := m.start(argv, env, files)
+	s.outputs = outputs
+	return s
+}
+
+// start starts a command whose descriptors are files.
+func (m *Machine) start(argv, env []string, files []*unix.File) *Session {
+	in := m.live()
+	if in == nil || len(argv) == 0 {
+		return &Session{code: 255}
 	}
 	spec := unix.Spec{Args: argv, Dir: "/root", Env: map[string]string{}, Files: files}
 	for _, kv := range env {
@@ -283,7 +326,6 @@ func (m *Machine) Start(argv, env []string, stdin io.Reader, stdout, stderr io.W
 	}
 	p, err := in.kernel.Launch(spec)
 	if err != nil {
-		s.close()
 		return &Session{code: 255}
 	}
 	program, args, err := p.Resolve(argv)
@@ -295,14 +337,14 @@ func (m *Machine) Start(argv, env []string, stdin io.Reader, stdout, stderr io.W
 		}
 	}
 	p.Args = args
-	s.proc = p
 	p.Start(program)
-	return s
+	return &Session{proc: p}
 }
 
 // Wait waits for the command and hands its output over; when ctx ends first it is killed, with what it waits for.
 func (s *Session) Wait(ctx context.Context) int {
 	if s.proc == nil {
+		s.close()
 		return s.code
 	}
 	select {

@@ -281,3 +281,12 @@ func (s outputStream) Write(ctx context.Context, b []byte) (int, error) {
 	return s.o.q.write(ctx, b)
 }
 func (s outputStream) Close() error { s.o.q.close(true, false); return nil }
+
+// Drain waits, as sshd does, until no process holds the file any more and w has everything, or until stop is closed.
+func (o *Output) Drain(stop <-chan struct{}) {
+	select {
+	case <-o.sent:
+	case <-stop:
+		o.Flush()
+	}
+}
