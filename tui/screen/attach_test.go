@@ -65,7 +65,7 @@ func TestAConsoleHasTheTerminalToItself(t *testing.T) {
 	}
 	s.typed("\r")
 	got := s.await(t, "n=1.")
-	if !strings.HasPrefix(got, "\x07"+clean) || !strings.Contains(got, "\x1b[?1049h") || !strings.Contains(got, "\x1b[2J") {
+	if !strings.HasPrefix(got, "\x07"+Reset) || !strings.Contains(got, "\x1b[?1049h") || !strings.Contains(got, "\x1b[2J") {
 		t.Errorf("came back with %q", got)
 	}
 	if err := <-after; err != failed {
@@ -144,7 +144,7 @@ func TestAConsoleEndsWithItsSession(t *testing.T) {
 			}
 			_ = s.wait()
 			got := s.take()
-			if !strings.HasPrefix(got, clean) {
+			if !strings.HasPrefix(got, Reset) {
 				t.Errorf("left the terminal with %q", got)
 			}
 			if <-late; strings.Contains(s.take(), "late") {

@@ -90,6 +90,13 @@ func (s *Screen) Size() Size {
 	return s.next.size
 }
 
+// Profile is what colours the terminal has, as known at the start.
+func (s *Screen) Profile() colorprofile.Profile {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.next.profile
+}
+
 // Send gives a message to the program. It waits until the program takes it, and
 // does nothing once the program has ended.
 func (s *Screen) Send(msg tea.Msg) {
@@ -171,15 +178,15 @@ func (s *Screen) write() {
 	}
 }
 
-// clean undoes what a console may have left behind.
-const clean = "\x1b[m\x1b[r\x1b(B\x0f\x1b[4l\x1b[?1l\x1b[?6l\x1b[?7h\x1b>" +
+// Reset undoes what a program that had the terminal may have left behind.
+const Reset = "\x1b[m\x1b[r\x1b(B\x0f\x1b[4l\x1b[?1l\x1b[?6l\x1b[?7h\x1b>" +
 	"\x1b[?1000l\x1b[?1002l\x1b[?1003l\x1b[?1004l\x1b[?1006l\x1b[?2004l\x1b[?25h\x1b[?1049l"
 
 // frame writes what turns the last view into this one.
 func (s *Screen) frame(o order) {
 	b, v := &s.buf, o.view
 	if s.foreign {
-		b.WriteString(clean)
+		b.WriteString(Reset)
 		s.foreign = false
 	}
 	start := b.Len()
@@ -289,7 +296,7 @@ func (s *Screen) cursor(c *tea.Cursor, moved bool) {
 func (s *Screen) leave() {
 	b := &s.buf
 	if s.foreign {
-		b.WriteString(clean)
+		b.WriteString(Reset)
 		s.foreign = false
 	}
 	if !s.open {
