@@ -233,6 +233,7 @@ func (p *app) tabRow(c *Console, w int) string {
 		l.Space(1).Add(ui.Muted, "‹ ").Add(ui.Accent, tabName(p.at)).Add(ui.Muted, " "+strconv.Itoa(p.at+1)+"/"+strconv.Itoa(tabs)+" ›")
 		return l.String()
 	}
+	l.Space(1)
 	for i := range tabs {
 		if i == p.at {
 			l.Add(ui.Accent, "["+tabName(i)+"]")

@@ -197,6 +197,9 @@ func nodeDetail(c *Console, w int, n *core.NodeView) []string {
 		l := c.theme.NewLine(w)
 		out = append(out, l.Space(3).Cell(ui.Muted, k.label, 6).Spark(ui.Chart, v, min(wide, len(v))).String())
 	}
+	if len(n.Storages) > 0 {
+		out = append(out, "")
+	}
 	for _, s := range n.Storages {
 		l := c.theme.NewLine(w)
 		l.Space(3).Cell(ui.Text, s.Name, 14)

@@ -12,7 +12,6 @@ import (
 	"github.com/charmbracelet/x/ansi"
 
 	"proximity/core"
-	"proximity/tui/ui"
 )
 
 // worlds are the states a console may be in.
@@ -370,91 +369,6 @@ func TestPastes(t *testing.T) {
 	}
 }
 
-// TestHostileText is rule 8's second net: even if core let it through, no
-// control byte of a foreign text reaches the frame.
-func TestHostileText(t *testing.T) {
-	payloads := []string{
-		"a\x1b[2Jb", "\x1b]0;owned\x07", "\x1bPq#0;2;0;0;0\x1b\\", "\x1b_Gf=100\x1b\\", "\x1b^pm\x1b\\", "\x1bXsos\x1b\\", "\u009b31mred", "\x9b31m", "\u009d52;c;aGk=\u009c",
-		"a\rb", "a\nb", "a\tb", "\a\b\v\f\x00\x7f", "a\u202eb", "a\u2066b", "z\u200bw\u200dj", "\x1b]8;;http://evil\x1b\\click\x1b]8;;\x1b\\", "\x1bc", "\x1b7\x1b8", "e\u0301\u0301\u0301\u0301\u0301", "日本語日本語日本語", "👩‍👩‍👧‍👧 family", "\x1b[31munclosed", "\xff\xfe bad", strings.Repeat("x", 5000), "\x1b]", "\x1b[",
-	}
-	for _, p := range payloads {
-		s := newScripted()
-		w := s.world
-		for i := range w.Apps {
-			a := &w.Apps[i]
-			a.Hostname, a.Name, a.Version, a.Node, a.Error, a.Hint, a.Owner, a.Notes, a.Drift = p, p, p, p, p, p, p, p, p
-			if a.Job != nil {
-				a.Job.Title, a.Job.Waiting = p, p
-			}
-			a.URL = "http://h/" + p
-		}
-		for i := range w.Jobs {
-			j := &w.Jobs[i]
-			j.Title, j.Error, j.Hint, j.Left, j.Waiting, j.Owner = p, p, p, p, p, p
-			for k := range j.Steps {
-				j.Steps[k].Title, j.Steps[k].Note = p, p
-			}
-		}
-		for i := range w.Hosts {
-			h := &w.Hosts[i]
-			h.Error, h.URL, h.User, h.Fingerprint, h.Cluster = p, p, p, p, p
-		}
-		for i := range w.Nodes {
-			w.Nodes[i].Storages = []core.StorageView{{Name: p, Type: p, Content: []string{p}, Active: true}}
-		}
-		for i := range w.Alerts {
-			w.Alerts[i].Text = p
-		}
-		for i := range s.items {
-			it := &s.items[i]
-			it.Name, it.Tagline, it.Description, it.Notes, it.License, it.Recipe = p, p, p, p, p, p
-			for k := range it.Fields {
-				it.Fields[k].Label, it.Fields[k].Help, it.Fields[k].Default = p, p, p
-			}
-		}
-		for i := range s.logs {
-			s.logs[i].Text = p
-		}
-		s.appLog = []string{p, p}
-		s.check.Node, s.check.OS, s.check.Storage = p, p, p
-		s.present = []core.Presence{{User: p, Place: p}}
-		for _, v := range views() {
-			for _, o := range []look{{}, {w: 80, h: 24}} {
-				c := at(t, s, o, v.keys)
-				fits(t, c, v.name)
-				view := c.View()
-				if bad := foreign(view.Content); bad != "" {
-					t.Fatalf("%s lets %q through as %q", v.name, p, bad)
-				}
-				if bad := foreign(view.WindowTitle); bad != "" || strings.Contains(view.WindowTitle, "\x1b") {
-					t.Fatalf("the title lets %q through", p)
-				}
-			}
-		}
-	}
-}
-
-// foreign finds what is neither text, nor a line break, nor an SGR sequence or
-// link of our own.
-func foreign(s string) string {
-	s = strings.ReplaceAll(s, "\n", "")
-	for i, l := range strings.SplitAfter(s, "\x1b[m") {
-		if ui.CleanLine(l) != l {
-			return l
-		}
-		_ = i
-	}
-	if strings.Contains(s, "\x1b]8;;http://evil") || strings.Contains(s, "\x1b[31munclosed") || strings.Contains(s, "\x1b[2J") {
-		return "an escape sequence"
-	}
-	for _, r := range s {
-		if r == 0x202e || r == 0x2066 || r == 0x200b {
-			return string(r)
-		}
-	}
-	return ""
-}
-
 // TestOneFrameASecond is rule 11's structure: however often core calls, one
 // beat brings one world; and a world that did not change draws the same bytes.
 func TestOneFrameASecond(t *testing.T) {
@@ -487,75 +401,6 @@ func TestOneFrameASecond(t *testing.T) {
 	old := c.tickGen - 1
 	if _, cmd := c.Update(beatMsg{gen: old}); cmd != nil {
 		t.Error("an old beat starts another")
-	}
-}
-
-// TestComeBack is rule 12: screen, object, tab, filter, order, row and the
-// draft of a form are there again after a cut connection, secrets are not.
-func TestComeBack(t *testing.T) {
-	s := newScripted()
-	c := at(t, s, look{}, []string{"2", "/", "p", "v", "e", "1", "enter", "down", "enter", "right"})
-	c.Update(beatMsg{gen: c.tickGen})
-	c.place.flush()
-	c = sit(t, s, look{})
-	if got := strings.Join(c.crumbs(), "/"); got != "Apps/gitea/Logs" {
-		t.Errorf("came back to %s", got)
-	}
-	press(c, "esc")
-	if c.page().(*apps).query() != "pve1" {
-		t.Error("the filter is gone")
-	}
-
-	c = at(t, s, look{}, []string{"3", "down", "down", "down", "down", "n"})
-	press(c, "ctrl+u")
-	typed(c, "feeds")
-	for range 7 {
-		press(c, "tab")
-	}
-	typed(c, "secret1")
-	c.Update(beatMsg{gen: c.tickGen})
-	c.place.flush()
-	if strings.Contains(string(s.place), "secret1") {
-		t.Fatal("the place keeps a secret")
-	}
-	c = sit(t, s, look{})
-	d, ok := c.page().(*deploy)
-	if !ok || d.form.Field(fieldName).Value() != "feeds" {
-		t.Fatal("the draft is gone")
-	}
-	if d.form.Focus().Key != "values.ADMIN_PASSWORD" || d.form.Focus().Value() != "" {
-		t.Errorf("the focus is on %q", d.form.Focus().Key)
-	}
-	press(c, "esc", "n")
-	if d, ok := c.page().(*deploy); !ok || d.form.Field(fieldName).Value() != "feeds" {
-		t.Error("esc does not keep the draft")
-	}
-}
-
-// TestBadPlaces: whatever is stored, a console opens.
-func TestBadPlaces(t *testing.T) {
-	for _, p := range []string{"", "null", "{", `{"screen":99}`, `{"screen":-1}`, `{"screen":2,"kind":1,"object":"gone"}`, `{"screen":3,"form":true,"draft":{"item":"gone"}}`, `{"screen":6,"kind":2,"object":"x"}`, `{"screen":2,"lists":{"Apps":{"sort":77}}}`, `{"screen":2,"kind":1,"object":"gitea-0000006b","tab":77}`} {
-		s := newScripted()
-		s.place = []byte(p)
-		fits(t, sit(t, s, look{}), p)
-	}
-}
-
-// TestSavedOncePerBeat: moving saves the place, but not at every key, and not
-// when nothing changed.
-func TestSavedOncePerBeat(t *testing.T) {
-	s := newScripted()
-	c := at(t, s, look{}, []string{"2", "down", "down"})
-	if s.count("SavePlace") != 0 {
-		t.Error("keys save at once")
-	}
-	for range 3 {
-		_, cmd := c.Update(beatMsg{gen: c.tickGen})
-		_ = cmd
-		c.place.flush()
-	}
-	if got := s.count("SavePlace"); got != 1 {
-		t.Errorf("saved %d times", got)
 	}
 }
 

@@ -255,7 +255,7 @@ func (t *Table) Widths(w int) []int {
 		return t.width
 	}
 	width := make([]int, len(t.Cols))
-	free := w - lead
+	free := w - lead - 1 // the last cell stays free
 	for i, c := range t.Cols {
 		width[i] = c.Width
 		free -= c.Width + gap

@@ -1,0 +1,127 @@
+package tui
+
+import (
+	"strconv"
+
+	"proximity/tui/ui"
+)
+
+func (p *deploy) body(c *Console, w, h int) []string {
+	l := c.theme.NewLine(w)
+	l.Space(1).Add(ui.Strong, "Deploy "+p.it.Name)
+	if w >= narrowW {
+		l.Space(2).Add(ui.Muted, p.it.Tagline)
+	}
+	out := []string{l.String()}
+	if h >= 12 {
+		out = append(out, "")
+	}
+	preview, side := 0, 0
+	if w >= wideW {
+		preview, side = 42, 34
+	}
+	foot := p.verdict(c, w-preview)
+	lines, cx, cy := p.form.Lines(c.theme, w-preview, max(2, h-len(out)-len(foot)-1), side)
+	p.cx, p.cy = cx, cy
+	if cy >= 0 {
+		p.cy = cy + len(out)
+	}
+	top := len(out)
+	out = append(out, lines...)
+	if h-len(out) > len(foot) {
+		out = append(out, "")
+	}
+	out = append(out, foot...)
+	if preview == 0 {
+		return out
+	}
+	beside := p.preview(c, preview-2)
+	for i := range max(len(out)-top, len(beside)) {
+		if top+i >= h {
+			break
+		}
+		if top+i >= len(out) {
+			out = append(out, "")
+		}
+		if i < len(beside) {
+			l := c.theme.NewLine(w)
+			l.Raw(out[top+i]).To(w - preview)
+			out[top+i] = l.Raw(beside[i]).String()
+		}
+	}
+	return out
+}
+
+// verdict says whether it can be deployed, and if not why and the way out.
+func (p *deploy) verdict(c *Console, w int) []string {
+	l := c.theme.NewLine(w)
+	l.Space(2)
+	switch {
+	case p.sending:
+		l.Add(ui.Busy, "… asking for it")
+	case !p.checked:
+		l.Add(ui.Muted, "… checking")
+	case len(p.check.Problems) > 0:
+		l.Add(ui.Error, ui.Cross+" ").Add(ui.Text, problemText(p.check.Problems))
+	default:
+		l.Add(ui.OK, ui.Check+" ").Add(ui.Text, "ready: it goes to "+p.check.Node).Add(ui.Muted, " · ctrl+s deploys")
+	}
+	return []string{l.String()}
+}
+
+// preview is what would be made.
+func (p *deploy) preview(c *Console, w int) []string {
+	ck := &p.check
+	l := c.theme.NewLine(w)
+	out := []string{l.Add(ui.Heading, "PREVIEW").String()}
+	add := func(role ui.Role, s string) {
+		for _, row := range ui.Wrap(s, w-2) {
+			l := c.theme.NewLine(w)
+			out = append(out, l.Space(1).Add(role, row).String())
+		}
+	}
+	if !p.checked {
+		add(ui.Muted, "… checking")
+		return out
+	}
+	where := ck.Node
+	if where == "" {
+		where = "no node yet"
+	}
+	add(ui.Text, "container \""+p.form.Field(fieldName).Value()+"\" on "+where)
+	add(ui.Text, ck.OS+" · unprivileged")
+	add(ui.Text, ui.Count(ck.Cores, "core")+" · "+ui.MB(ck.MemoryMB)+" · "+strconv.Itoa(ck.DiskGB)+"G "+ck.Storage)
+	add(ui.Text, ck.Bridge+" · "+ck.Network)
+	if ck.Port > 0 {
+		add(ui.Text, "port "+strconv.Itoa(ck.Port)+" → "+strconv.Itoa(ck.Internal))
+	}
+	if ck.Secrets > 0 {
+		add(ui.Text, ui.Count(ck.Secrets, "secret")+" made for you (a → show secrets)")
+	}
+	out = append(out, "")
+	l = c.theme.NewLine(w)
+	out = append(out, l.Add(ui.Heading, "NODES").String())
+	for i, f := range ck.Fits {
+		if i == 8 {
+			add(ui.Muted, strconv.Itoa(len(ck.Fits)-8)+" more")
+			break
+		}
+		l := c.theme.NewLine(w)
+		l.Space(1)
+		switch {
+		case f.Fits && f.Node == ck.Node && f.Host == ck.Host:
+			l.Add(ui.OK, ui.Check+" ").Cell(ui.Strong, f.Node, 10)
+		case f.Fits:
+			l.Add(ui.OK, ui.Check+" ").Cell(ui.Text, f.Node, 10)
+		default:
+			l.Add(ui.Muted, ui.Cross+" ").Cell(ui.Muted, f.Node, 10)
+		}
+		if f.Fits {
+			l.Add(ui.Muted, ui.MB(f.FreeMB)+" free")
+		} else {
+			l.Add(ui.Muted, f.Reason)
+		}
+		out = append(out, l.String())
+	}
+	return out
+}
