@@ -178,7 +178,11 @@ func (c *pctCall) enter() int {
 func (c *pctCall) attach(argv, env []string) int {
 	p := c.p
 	tty := p.File(0) != nil && p.File(0).TTY
-	s := c.m.Start(argv, env, p.Stdin(), p.Stdout(), p.Stderr(), tty)
+	stdout, stderr := p.Stdout(), p.Stderr()
+	if tty { // one screen: prompts and output must keep their order
+		stderr = stdout
+	}
+	s := c.m.Start(argv, env, p.Stdin(), stdout, stderr, tty)
 	p.OnSignal(func(sig syscall.Signal) bool {
 		switch sig {
 		case syscall.SIGINT:

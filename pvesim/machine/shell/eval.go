@@ -6,7 +6,6 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
-	"syscall"
 
 	"mvdan.cc/sh/v3/expand"
 	"mvdan.cc/sh/v3/pattern"
@@ -139,6 +138,7 @@ func (s *shell) command(cmd syntax.Command) {
 		child := s.sub(func(c *shell) { c.stmts(cmd.Stmts) })
 		if child != nil {
 			s.status = s.p.Await(child)
+			s.afterInterrupt(child)
 		}
 		s.checkErr()
 	case *syntax.BinaryCmd:
@@ -246,6 +246,7 @@ func (s *shell) pipeline(cmd *syntax.BinaryCmd) {
 	s.status = 0
 	for i, p := range procs {
 		code := s.p.Await(p)
+		s.afterInterrupt(p)
 		if i == len(procs)-1 && (code != 0 || !s.opts['P']) || s.opts['P'] && code != 0 {
 			s.status = code
 		}
@@ -509,9 +510,19 @@ func (s *shell) external(args []string, inPlace bool) {
 	}
 	child.Start(program)
 	s.status = s.p.Await(child)
-	if s.interactive && s.status == 128+int(syscall.SIGINT) {
-		s.p.Errf("\n")
+	s.afterInterrupt(child)
+}
+
+// afterInterrupt ends a script whose foreground child Ctrl-C ended.
+func (s *shell) afterInterrupt(child *unix.Proc) {
+	if !child.Interrupted() || s.p.Context().Err() != nil {
+		return
 	}
+	if s.interactive {
+		s.p.Errf("\n")
+		return
+	}
+	s.ctl = exiting
 }
 
 func (s *shell) notFound(name string, err error) {

@@ -175,6 +175,7 @@ func main(p *unix.Proc, flavor Flavor) int {
 		s.params = args
 		if s.interactive || p.File(0) != nil && p.File(0).TTY {
 			s.interactive = true
+			s.listen()
 			s.run(&prompter{s: s})
 			break
 		}

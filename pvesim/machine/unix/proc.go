@@ -147,7 +147,14 @@ func (p *Proc) OnSignal(handler func(sig syscall.Signal) bool) {
 	p.handler = handler
 }
 
-// SignalForeground delivers a signal to the process and everything it waits for, as a terminal does.
+// Interrupted reports whether SIGINT ended the process.
+func (p *Proc) Interrupted() bool {
+	var killed Killed
+	return errors.As(context.Cause(p.ctx), &killed) && syscall.Signal(killed) == syscall.SIGINT
+}
+
+// SignalForeground delivers a signal to the process and everything it waits for, as a terminal does. Who waits for a
+// child leaves SIGINT to it: shells end after a child that SIGINT ended, and go on after one that handled it.
 func (p *Proc) SignalForeground(sig syscall.Signal) {
 	p.mu.Lock()
 	var children []*Proc
@@ -158,7 +165,9 @@ func (p *Proc) SignalForeground(sig syscall.Signal) {
 	for _, child := range children {
 		child.SignalForeground(sig)
 	}
-	p.Signal(sig)
+	if sig != syscall.SIGINT || len(children) == 0 {
+		p.Signal(sig)
+	}
 }
 
 // Resolve turns a command name and its arguments into a program: shell-style errors are fs.ErrNotExist and

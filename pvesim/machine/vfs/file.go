@@ -78,7 +78,9 @@ func (f *FS) Open(name string, flag int, perm fs.FileMode) (*File, error) {
 		err = syscall.ENOENT
 	case node == nil:
 		if parent.mount != nil {
-			node = f.mounted(parent, base)
+			if err = parent.mount.Write(base, nil); err == nil {
+				node = f.mounted(parent, base)
+			}
 			break
 		}
 		node = f.inode(perm & fs.ModePerm)
