@@ -152,6 +152,11 @@ func (p *catalogue) body(c *Console, w, h int) []string {
 	cats := 0
 	if p.two {
 		cats = 18
+		for _, x := range p.cats {
+			if w >= wideW {
+				cats = max(cats, min(28, ui.Width(x.Name)+8))
+			}
+		}
 	}
 	width := w - cats - side
 	var list []string
@@ -413,6 +418,8 @@ func (p *item) body(c *Console, w, h int) []string {
 				l.Add(ui.Warn, "must be given")
 			case f.Default != "" && !f.Secret:
 				l.Add(ui.Muted, f.Default)
+			default:
+				l.Add(ui.Muted, "optional")
 			}
 			lines = append(lines, l.String())
 		}

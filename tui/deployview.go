@@ -98,6 +98,9 @@ func (p *deploy) preview(c *Console, w int) []string {
 	if ck.Secrets > 0 {
 		add(ui.Text, ui.Count(ck.Secrets, "secret")+" made for you (a → show secrets)")
 	}
+	if len(ck.Fits) == 0 {
+		return out
+	}
 	out = append(out, "")
 	l = c.theme.NewLine(w)
 	out = append(out, l.Add(ui.Heading, "NODES").String())

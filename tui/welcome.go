@@ -24,7 +24,8 @@ func welcome(c *Console, w int) []string {
 		return out
 	}
 	add(ui.Text, 2, "1  Connect a Proxmox host. In a shell, with its root password on stdin:")
-	add(ui.Accent, 5, "ssh "+c.host+" hosts add NAME https://ADDRESS:8006 --user root@pam --password-stdin --trust")
+	add(ui.Accent, 5, "ssh "+c.host+" hosts add NAME https://ADDRESS:8006 --user root@pam --password-stdin")
+	add(ui.Muted, 5, "It shows the fingerprint of the certificate and says how to go on once you have compared it.")
 	gap()
 	add(ui.Text, 2, "2  Deploy your first app: 3 opens the catalog, n deploys.")
 	gap()
