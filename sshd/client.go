@@ -187,14 +187,6 @@ func begin(s *gossh.Session, args []string) error {
 	return s.Start(strings.Join(quoted, " "))
 }
 
-// quote makes the server read s as one word, as a shell would.
-func quote(s string) string {
-	if s != "" && strings.Trim(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_=./,:@%+") == "" {
-		return s
-	}
-	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
-}
-
 // ended is the exit code of a session.
 func ended(ctx context.Context, err error) (int, error) {
 	var exit *gossh.ExitError

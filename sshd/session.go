@@ -83,7 +83,7 @@ func (s *Server) handle(ssh.Handler) ssh.Handler {
 		v := &visit{Session: sess, s: s}
 		code := v.serve()
 		_ = sess.Exit(code)
-		s.log.Info("session", "user", v.actor.User, "via", v.actor.Via, "from", v.actor.From, "command", len(sess.Command()) > 0, "exit", code, "took", time.Since(began).Round(time.Millisecond))
+		s.log.Info("session", "user", v.actor.User, "via", v.actor.Via, "from", v.actor.From, "command", sess.RawCommand() != "", "exit", code, "took", time.Since(began).Round(time.Millisecond))
 	}
 }
 
@@ -131,12 +131,13 @@ func (v *visit) serve() (code int) {
 	defer stop()
 	v.env = environ(v.Environ(), v.term)
 
-	switch command := v.Command(); {
+	command, err := split(v.RawCommand())
+	switch {
+	case err != nil:
+		v.say("the command cannot be read: " + err.Error())
+		return 2
 	case len(command) > 0:
 		return v.command(ctx, command)
-	case v.RawCommand() != "":
-		v.say("the command cannot be read: a quote is missing")
-		return 2
 	case v.term == "" || v.term == "dumb":
 		return v.plain()
 	}
@@ -267,10 +268,7 @@ func (v *visit) console(ctx context.Context) int {
 func (v *visit) command(ctx context.Context, args []string) int {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	in := io.Reader(v.Session)
-	if v.term != "" {
-		in = newTyped(v.Session, func() { cancel(errInterrupted) })
-	}
+	in := v.input(ctx, cancel)
 	code := cli.Run(ctx, cli.Env{
 		Core: v.s.o.Core, Actor: v.actor, In: in, Out: v.out, Err: v.err,
 		Width: v.size.Width, Host: v.hostHint(), Getenv: v.getenv,
@@ -282,6 +280,22 @@ func (v *visit) command(ctx context.Context, args []string) int {
 		return 130
 	}
 	return code
+}
+
+// input is what a command reads; it ends when ctx does.
+func (v *visit) input(ctx context.Context, cancel context.CancelCauseFunc) io.Reader {
+	if v.term != "" {
+		t := newTyped(v.Session, func() { cancel(errInterrupted) })
+		context.AfterFunc(ctx, t.end)
+		return t
+	}
+	r, w := io.Pipe()
+	go func() {
+		_, err := io.Copy(w, v.Session)
+		_ = w.CloseWithError(err)
+	}()
+	context.AfterFunc(ctx, func() { _ = r.CloseWithError(context.Cause(ctx)) })
+	return r
 }
 
 // hostHint is how this client gets here, for hints.
