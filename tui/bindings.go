@@ -139,20 +139,38 @@ func mayOpen(c *Console, on object) string {
 		if _, ok := c.world.App(p.view.AppID); !ok && on == jobObject(p.id) {
 			return "job " + on.id + " has no app to open"
 		}
+	case *item:
+		if on == itemObject(p.it.ID) { // enter goes on to its form
+			return mayDeploy(c, on)
+		}
 	}
 	return ""
+}
+
+// away says that an app's host does not answer, "" if it does.
+func (c *Console) away(a *core.AppView) string {
+	if !a.Stale {
+		return ""
+	}
+	return a.Host + " has not answered since " + a.AsOf.In(c.loc).Format("15:04:05") + " · r asks it now"
 }
 
 func mayShowLogs(c *Console, on object) string {
 	if p, ok := c.page().(*app); ok && p.at == tabLogs && on == appObject(p.id) {
 		return "this is the log · f follows, / searches"
 	}
+	if a, ok := c.appOf(on); ok {
+		return c.away(&a)
+	}
 	return ""
 }
 
-func mayRetry(_ *Console, on object) string {
+func mayRetry(c *Console, on object) string {
 	switch on.kind {
 	case appKind:
+		if a, ok := c.appOf(on); ok && a.Stale {
+			return ""
+		}
 		return "not in this version yet: restarting apps"
 	case jobKind:
 		return "not in this version yet: running a job again"
@@ -331,6 +349,9 @@ func refreshAll(c *Console, _ object) tea.Cmd {
 
 func retryHost(c *Console, on object) tea.Cmd {
 	host := hostOf(on)
+	if a, ok := c.appOf(on); ok {
+		host = a.Host
+	}
 	c.say(info, "asking "+host+" now")
 	return c.do("", func(context.Context) error { c.core.Refresh(host); return nil })
 }

@@ -240,7 +240,8 @@ func (c *Console) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 			return c, c.onBeat(m)
 		}
 	case answer:
-		if c.open(m.to) {
+		// What was asked to be done is told even if its page is closed.
+		if _, deed := m.body.(deployAnswer); deed || c.open(m.to) {
 			return c, m.to.receive(c, m.gen, m.body)
 		}
 	case doneMsg:

@@ -1,6 +1,7 @@
 package tui
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -256,26 +257,41 @@ func (p *deploy) receive(c *Console, gen uint64, body any) tea.Cmd {
 		p.done, p.check, p.checked = gen, a.check, true
 		p.say()
 	case deployAnswer:
-		p.sending = false
-		if a.err != nil {
-			if e, ok := a.err.(*core.Error); ok && e.Field != "" {
-				p.form.Go(formKey(e.Field))
-			}
-			c.fail("", a.err)
-			return p.ask(c)
-		}
-		c.refresh()
-		c.live[a.job.ID] = true
-		c.say(good, a.job.Title+" has begun: job "+jobID(a.job.ID)+" · you can leave, it goes on")
-		if c.page() == page(p) {
-			c.stack = nil
-			c.last, c.top = c.top, 6
-		}
-		c.place.drop()
-		return c.push(newJob(a.job.ID))
+		return p.answered(c, a)
 	}
 	return nil
 }
+
+// answered goes on to the job, or says why there is none. Whoever has left the
+// form meanwhile stays where they are.
+func (p *deploy) answered(c *Console, a deployAnswer) tea.Cmd {
+	p.sending = false
+	here := c.open(p)
+	if a.err != nil {
+		c.fail("", a.err)
+		if !here {
+			return nil
+		}
+		if e, ok := a.err.(*core.Error); ok && e.Field != "" {
+			p.form.Go(formKey(e.Field))
+		}
+		return p.ask(c)
+	}
+	c.refresh()
+	c.live[a.job.ID] = true
+	c.place.drop()
+	c.say(good, a.job.Title+" has begun: job "+jobID(a.job.ID)+" · you can leave, it goes on")
+	if c.page() != page(p) {
+		c.stack = slices.DeleteFunc(c.stack, func(x page) bool { return x == page(p) })
+		return nil
+	}
+	c.stack = nil
+	c.last, c.top = c.top, 6
+	return c.push(newJob(a.job.ID))
+}
+
+// closed keeps what was filled in.
+func (p *deploy) closed(c *Console) { c.place.keep(p) }
 
 // say spreads a check over the fields.
 func (p *deploy) say() {
@@ -347,7 +363,6 @@ func (p *deploy) edit(c *Console, key, text string) (tea.Cmd, bool) {
 		return nil, true
 	}
 	if key == "esc" {
-		c.place.keep(p)
 		c.back()
 		c.say(info, "the draft is kept: n on "+p.it.Name+" goes on with it")
 		return nil, true

@@ -104,6 +104,14 @@ func TestOldDataIsDated(t *testing.T) {
 	if got := ansi.Strip(c.View().Content); !strings.Contains(got, "(38%)") || !strings.Contains(got, "2m ago") {
 		t.Error("nodes do not date old numbers")
 	}
+	c = at(t, newScripted(), look{}, []string{"2", "end", "l"})
+	if n, _ := c.notices.current(); n.text != "barn has not answered since 14:30:02 · r asks it now" || len(c.stack) != 0 {
+		t.Errorf("a verb on a host that is away says %q", n.text)
+	}
+	press(c, "r")
+	if n, _ := c.notices.current(); n.text != "asking barn now" {
+		t.Errorf("r says %q", n.text)
+	}
 	s := newScripted()
 	s.world.Totals = core.Totals{Nodes: 3}
 	for i := range s.world.Nodes {
@@ -419,8 +427,8 @@ func TestStaleAnswersAreDropped(t *testing.T) {
 	c.Update(answer{j, 1, jobAnswer{}}) // of a page that is not open
 	press(c, "esc")
 	c.Update(answer{d, d.gen, deployAnswer{err: errors.New("late")}})
-	if n, _ := c.notices.current(); n.text == "late" {
-		t.Error("a closed page took an answer")
+	if n, _ := c.notices.current(); n.text != "late" {
+		t.Error("what became of a deploy is not said to who has left its form")
 	}
 }
 

@@ -87,6 +87,24 @@ func TestDeployRefused(t *testing.T) {
 	}
 }
 
+// TestDeployLeft: who leaves the form while core is still at it is told what
+// came of it, stays where they are, and finds no draft to send twice.
+func TestDeployLeft(t *testing.T) {
+	s := newScripted()
+	c := at(t, s, look{}, []string{"3", "n"})
+	_, cmd := c.Update(keyMsg("ctrl+s"))
+	press(c, "esc", "2")
+	settle(c, cmd)
+	expect(t, c, "[2 Apps]", "deploy adminer has begun: job 900")
+	if c.place.draft != nil || len(s.deploys) != 1 {
+		t.Error("the draft of what was sent is kept")
+	}
+	c = at(t, newScripted(), look{}, []string{"3", "n", "x", "down", "1", "3", "n"})
+	if got := c.page().(*deploy).form.Field(fieldName).Value(); got != "adminerx" {
+		t.Errorf("going to another screen loses the draft: %q", got)
+	}
+}
+
 // TestFormTakesItsFields: every kind of field reaches the request; defaults
 // and what was left alone do not.
 func TestFormTakesItsFields(t *testing.T) {
