@@ -9,7 +9,6 @@ package cli
 import (
 	"context"
 	"io"
-	"slices"
 	"strings"
 	"time"
 
@@ -76,10 +75,13 @@ func Run(ctx context.Context, e Env, args []string) (exit int) {
 	if err == nil {
 		return 0
 	}
-	if !r.json {
-		r.json = slices.Contains(args, "--json") // the flags may not have been read
-	}
-	return r.fail(err)
+	return r.fail(err, args)
+}
+
+// Fail prints an error as Run prints its own, and returns the exit code: for
+// what goes wrong before or after a command.
+func Fail(errw io.Writer, err error, args []string) (exit int) {
+	return newRun(Env{Err: errw}).fail(err, args)
 }
 
 // Commands lists the names of all commands.

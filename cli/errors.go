@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -44,12 +45,13 @@ func kindOf(err error) kind {
 }
 
 // fail prints an error and returns its exit code.
-func (r *run) fail(err error) int {
+func (r *run) fail(err error, args []string) int {
 	k := kindOf(err)
 	if errors.Is(err, context.Canceled) {
 		return k.exit // whoever asked has left
 	}
-	if r.json {
+	if r.json || slices.Contains(args, "--json") { // the flags may not have been read
+
 		doc := struct {
 			Kind  string `json:"kind"`
 			Field string `json:"field,omitempty"`
