@@ -1,0 +1,74 @@
+# make build   bin/proximity, one static binary
+# make demo    builds; a server on a simulated cluster in ./demo; the console here
+# make test    everything CI runs: format, vet, staticcheck, vulnerabilities, unit and end-to-end tests with -race
+# make bench   the figures the console is held to
+# make fuzz    every fuzz test for FUZZTIME (10s)
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+GO ?= go
+FUZZTIME ?= 10s
+
+# -race needs a C compiler; without one the tests run all the same.
+CC := $(shell $(GO) env CC)
+HAVE_CC := $(shell command -v $(firstword $(CC)) 2>/dev/null)
+ifneq ($(HAVE_CC),)
+RACE := -race
+endif
+
+.PHONY: build demo test test-race unit e2e bench fmt check-fmt vet lint vuln fuzz clean
+
+build:
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' -o bin/proximity .
+
+demo: build
+	bin/proximity demo
+
+test: check-fmt vet lint vuln test-race
+	@echo "all well"
+
+check-fmt:
+	@bad=$$(gofmt -l $$($(GO) list -f '{{.Dir}}' ./...)); if [ -n "$$bad" ]; then echo "not formatted (make fmt does it):"; echo "$$bad"; exit 1; fi
+
+fmt:
+	gofmt -w $$($(GO) list -f '{{.Dir}}' ./...)
+
+vet:
+	$(GO) vet ./...
+
+lint:
+	$(GO) tool staticcheck ./...
+
+# The database of vulnerabilities is on the network: where that cannot be
+# reached, the check is left out with a word.
+vuln:
+	@if out=$$($(GO) tool govulncheck ./... 2>&1); then echo "govulncheck: nothing found"; \
+	elif grep -q 'fetching vulnerabilities' <<<"$$out"; then echo "govulncheck: left out, its database cannot be reached"; \
+	else echo "$$out"; exit 1; fi
+
+test-race:
+ifeq ($(RACE),)
+	@echo "no C compiler here: the tests run without -race"
+	$(GO) test ./...
+else
+	CGO_ENABLED=1 $(GO) test -race ./...
+endif
+
+unit:
+	$(GO) test $$($(GO) list ./... | grep -v /e2e)
+
+e2e:
+	$(GO) test -count=1 ./e2e
+
+bench:
+	$(GO) test -run '^$$' -bench . -benchmem $$($(GO) list ./... | grep -v /e2e)
+
+fuzz:
+	@for pkg in $$($(GO) list ./...); do \
+		for f in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz' || true); do \
+			echo "$$pkg $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) $$pkg; \
+		done; \
+	done
+
+clean:
+	rm -rf bin demo
