@@ -52,15 +52,20 @@ func (c *Client) asRoot(line string) string {
 func (c *Client) Exec(ctx context.Context, node string, vmid int, script string, out io.Writer) (exit int, err error) {
 	name := request{op: "run a script in CT", node: node, vmid: vmid}
 	marker := "proximity-" + rand.Text()
-	started := &markerWriter{marker: []byte(marker + " "), out: out}
+	started := &markerWriter{marker: []byte(marker + " "), out: out, begun: make(chan struct{})}
 	exit, err = c.run(ctx, node, command{
 		line:   c.pct(vmid),
 		stdin:  strings.NewReader(wrap(marker, script)),
 		stdout: started,
 		stderr: started.errors(),
 		cancelled: func(conn *ssh.Client) {
-			if pid := started.pid(); pid != "" && !errors.Is(context.Cause(ctx), ErrDetach) {
-				c.endScript(conn, vmid, pid)
+			if errors.Is(context.Cause(ctx), ErrDetach) {
+				return
+			}
+			select { // pct may have got the script and not yet begun it
+			case <-started.begun:
+				c.endScript(conn, vmid, started.pid())
+			case <-time.After(pctStart):
 			}
 		},
 	})
@@ -83,6 +88,9 @@ func wrap(marker, script string) string {
 // endScript ends a script's whole tree of processes from within the container: TERM, and KILL for what is
 // left after 3 s. Closing the session alone does not: Proxmox: lxc-attach's child goes on.
 func (c *Client) endScript(conn *ssh.Client, vmid int, pid string) {
+	if n, err := strconv.Atoi(pid); err != nil || n < 2 {
+		return
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
 	session, err := openSession(ctx, conn)
@@ -243,11 +251,15 @@ type markerWriter struct {
 	out    io.Writer
 
 	mu    sync.Mutex
-	first []byte // of stdout, until the marker has come
-	early []byte // of stderr, until then
-	id    string // what follows the marker: the script's pid
-	err   error  // of out
+	first []byte        // of stdout, until the marker has come
+	early []byte        // of stderr, until then
+	id    string        // what follows the marker: the script's pid
+	err   error         // of out
+	begun chan struct{} // closed when the marker has come
 }
+
+// pctStart is how long pct may take from getting a script to running it. Proxmox: 0.5 to 0.8 s.
+const pctStart = 5 * time.Second
 
 const maxHeld = 64 << 10 // bytes: no marker comes after so much
 
@@ -268,7 +280,10 @@ func (w *markerWriter) Write(p []byte) (int, error) {
 	if !whole {
 		return len(p), nil
 	}
-	w.id = strings.TrimSpace(string(id))
+	if w.id = strings.TrimSpace(string(id)); w.id == "" {
+		w.id = "unknown"
+	}
+	close(w.begun)
 	w.pass(w.first[:at])
 	w.pass(w.early)
 	w.pass(rest)

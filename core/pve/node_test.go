@@ -30,6 +30,7 @@ type fakeNode struct {
 	config     *ssh.ServerConfig
 	hostKey    ssh.Signer
 	containers map[int]string // vmid → "running", "stopped"
+	slow       time.Duration  // how long pct takes to start
 	pve        string         // what stands for /etc/pve/lxc
 	command    func(line string, ch ssh.Channel) (exit uint32, handled bool)
 
@@ -38,6 +39,7 @@ type fakeNode struct {
 	notes       []string // other requests
 	connections int
 	conns       []net.Conn
+	groups      []int // process groups of the scripts started
 }
 
 func newSigner(t testing.TB) (ssh.Signer, []byte) {
@@ -94,6 +96,11 @@ func newFakeNode(t testing.TB, changes ...func(*fakeNode)) *fakeNode {
 	t.Cleanup(func() {
 		l.Close()
 		n.drop()
+		n.mu.Lock()
+		for _, group := range n.groups { // a test that failed may have left one
+			syscall.Kill(-group, syscall.SIGKILL)
+		}
+		n.mu.Unlock()
 		all.Wait()
 	})
 	return n
@@ -222,6 +229,7 @@ func (n *fakeNode) run(line string, ch ssh.Channel) uint32 {
 	}
 	switch n.containers[vmid] {
 	case "running":
+		time.Sleep(n.slow)
 		return n.shell(ch, ch)
 	case "stopped":
 		fmt.Fprintf(ch.Stderr(), "container '%d' not running!\n", vmid)
@@ -237,7 +245,13 @@ func (n *fakeNode) shell(stdin io.Reader, ch ssh.Channel) uint32 {
 	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "TERM=linux", "container=lxc"}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.WaitDelay = 100 * time.Millisecond
-	err := cmd.Run()
+	err := cmd.Start()
+	if err == nil {
+		n.mu.Lock()
+		n.groups = append(n.groups, cmd.Process.Pid)
+		n.mu.Unlock()
+		err = cmd.Wait()
+	}
 	var exit *exec.ExitError
 	if errors.As(err, &exit) {
 		if status := exit.Sys().(syscall.WaitStatus); status.Signaled() {

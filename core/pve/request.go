@@ -165,6 +165,8 @@ func asError(ctx context.Context, err error) *Error {
 	switch {
 	case errors.As(err, &e):
 		return e
+	case ctx.Err() != nil:
+		return networkError(ctx, ctx.Err())
 	case errors.As(err, &syntax), errors.As(err, &wrongType), errors.Is(err, errNotUnderstood):
 		return &Error{Kind: ErrUnsupported, Status: http.StatusOK, Message: "the answer is not one of Proxmox's: " + err.Error(), cause: err}
 	}

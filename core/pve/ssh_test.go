@@ -169,6 +169,26 @@ func TestCancellingEndsTheScriptAndItsChildren(t *testing.T) {
 	eventually(t, "the child is ended", func() bool { return !alive(child) })
 }
 
+// The script runs already, but its first word has not come through yet.
+func TestCancellingAScriptThatHasJustBegun(t *testing.T) {
+	n := newFakeNode(t, func(n *fakeNode) { n.slow = 200 * time.Millisecond })
+	c := n.client(t, SSHConfig{})
+	child := filepath.Join(t.TempDir(), "pid")
+	ctx, cancel := context.WithCancel(testContext(t))
+	done := make(chan error, 1)
+	go func() {
+		_, err := c.Exec(ctx, "pve1", 100, "echo $$ >"+child+"; while :; do sleep 0.02; done", io.Discard)
+		done <- err
+	}()
+	eventually(t, "pct is asked", func() bool { return len(n.ran()) == 1 })
+	cancel()
+	<-done
+	eventually(t, "the script is ended", func() bool { return !alive(child) })
+	if _, err := os.Stat(child); err != nil {
+		t.Errorf("the script never ran: %v", err)
+	}
+}
+
 func TestWhatIsEndedMayTidyUp(t *testing.T) {
 	c := newFakeNode(t).client(t, SSHConfig{})
 	dir := t.TempDir()
