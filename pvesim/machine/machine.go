@@ -336,7 +336,7 @@ func (m *Machine) start(argv, env []string, files []*unix.File) *Session {
 			return 127
 		}
 	}
-	p.Args = args
+	p.Become(args)
 	p.Start(program)
 	return &Session{proc: p}
 }

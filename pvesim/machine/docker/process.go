@@ -118,7 +118,7 @@ func (e *Engine) runProcess(ctx context.Context, c *Container, r *running) int {
 	if err != nil {
 		program = func(*unix.Proc) int { return 127 }
 	} else {
-		p.Args = argv
+		p.Become(argv)
 	}
 	p.Start(program)
 	select {
@@ -151,7 +151,7 @@ func (e *Engine) inside(p *unix.Proc, c *Container, argv []string, env map[strin
 		}
 		args = argv
 	}
-	child.Args = args
+	child.Become(args)
 	child.Start(program)
 	return p.Await(child)
 }

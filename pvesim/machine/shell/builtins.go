@@ -137,7 +137,7 @@ func execute(s *shell, args []string) int {
 	}
 	s.p.OnSignal(nil)
 	s.traps = map[string]string{}
-	s.p.Args = argv
+	s.p.Become(argv)
 	code := program(s.p)
 	s.ctl = exiting
 	return code

@@ -499,7 +499,7 @@ func (s *shell) external(args []string, inPlace bool) {
 		return
 	}
 	if inPlace && len(s.traps) == 0 {
-		s.p.Args = argv
+		s.p.Become(argv)
 		s.status = program(s.p)
 		return
 	}

@@ -122,6 +122,9 @@ func (s *shell) configure() {
 	s.cfg = &expand.Config{
 		Env:      environ{s},
 		CmdSubst: s.substitute,
+		ProcSubst: func(*syntax.ProcSubst) (string, error) {
+			return "", errors.New("process substitution is not available in the simulator")
+		},
 		ReadDir2: func(dir string) ([]fs.DirEntry, error) {
 			if s.opts['f'] {
 				return nil, fs.ErrNotExist

@@ -123,7 +123,8 @@ type Spec struct {
 
 // Launch starts a process without parent.
 func (k *Kernel) Launch(s Spec) (*Proc, error) {
-	p := &Proc{K: k, Args: s.Args, Env: map[string]string{}, Dir: s.Dir, Root: s.Root, Umask: 0o022, fds: map[int]*File{}, done: make(chan struct{})}
+	p := &Proc{K: k, Env: map[string]string{}, Dir: s.Dir, Root: s.Root, Umask: 0o022, fds: map[int]*File{}, done: make(chan struct{})}
+	p.Become(s.Args)
 	for key, value := range s.Env {
 		p.Env[key] = value
 	}

@@ -11,6 +11,7 @@ import (
 	"path"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -28,6 +29,7 @@ type Proc struct {
 	Umask   fs.FileMode
 	Started time.Time
 
+	title  atomic.Pointer[string] // the command as ps shows it
 	fds    map[int]*File
 	ctx    context.Context
 	cancel context.CancelCauseFunc
@@ -44,15 +46,31 @@ type Killed syscall.Signal
 
 func (k Killed) Error() string { return "killed by signal " + fmt.Sprint(int(k)) }
 
+// Become sets the process's arguments, as exec does.
+func (p *Proc) Become(args []string) {
+	p.Args = args
+	title := strings.Join(args, " ")
+	p.title.Store(&title)
+}
+
+// Title is the process's command line. It may be read by others while the process runs.
+func (p *Proc) Title() string {
+	if t := p.title.Load(); t != nil {
+		return *t
+	}
+	return "?"
+}
+
 // Context ends when the process must: killed, or the machine halted.
 func (p *Proc) Context() context.Context { return p.ctx }
 
 // Fork makes a child that shares the descriptors; it lives once Run or Start is called.
 func (p *Proc) Fork(args []string) (*Proc, error) {
 	child := &Proc{
-		K: p.K, PPID: p.PID, Group: p.Group, Args: args, Env: maps.Clone(p.Env), Dir: p.Dir, Root: p.Root, Umask: p.Umask,
+		K: p.K, PPID: p.PID, Group: p.Group, Env: maps.Clone(p.Env), Dir: p.Dir, Root: p.Root, Umask: p.Umask,
 		fds: make(map[int]*File, len(p.fds)), done: make(chan struct{}),
 	}
+	child.Become(args)
 	for fd, f := range p.fds {
 		child.fds[fd] = f.dup()
 	}
@@ -71,6 +89,12 @@ func (p *Proc) Start(program Program) {
 	go func() {
 		defer p.K.running.Done()
 		defer p.finish()
+		defer func() {
+			if fault := recover(); fault != nil { // one program's fault is its own, as on a real machine
+				p.Errf("Segmentation fault (%s: %v)\n", p.Name(), fault)
+				p.code = 128 + int(syscall.SIGSEGV)
+			}
+		}()
 		p.code = program(p)
 	}()
 }

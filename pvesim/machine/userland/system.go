@@ -133,7 +133,7 @@ func (s *System) rows(p *unix.Proc) []row {
 		rows = append(rows, row{svc.PID, 1, svc.Command, svc.RSSKB, s.Booted()})
 	}
 	for _, proc := range p.K.Procs() {
-		rows = append(rows, row{proc.PID, proc.PPID, strings.Join(proc.Args, " "), 1800, proc.Started})
+		rows = append(rows, row{proc.PID, proc.PPID, proc.Title(), 1800, proc.Started})
 	}
 	return rows
 }
