@@ -297,7 +297,7 @@ func TestCancelAtEveryStepLeavesNothing(t *testing.T) {
 
 func TestClassifyNeverRetriesWhatCannotPass(t *testing.T) {
 	for kind, want := range map[error]string{
-		pve.ErrUnreachable: "wait", pve.ErrTimeout: "retry", pve.ErrLocked: "retry", pve.ErrNoQuorum: "retry", pve.ErrBusy: "retry",
+		pve.ErrUnreachable: "wait", pve.ErrTimeout: "retry", pve.ErrLocked: "retry", pve.ErrNoQuorum: "retry", pve.ErrBusy: "retry", pve.ErrTaskLost: "retry", pve.ErrChanged: "retry",
 		pve.ErrPermission: "fatal", pve.ErrParameter: "fatal", pve.ErrAuth: "fatal", pve.ErrCertificate: "fatal", pve.ErrHostKey: "fatal",
 		pve.ErrNoSpace: "fatal", pve.ErrNoSSH: "fatal", pve.ErrTask: "fatal",
 	} {

@@ -30,6 +30,7 @@ type host struct {
 	SSHPins     map[string]string
 	Cluster     string
 	Identity    string // of the cluster: the same one twice is refused
+	Peers       []pve.Peer // other nodes that may answer when URL does not
 	Default     bool
 	AddedAt     time.Time
 }
@@ -108,7 +109,7 @@ func (c *Core) clientConfig(h host) (pve.Config, error) {
 	if err != nil {
 		return pve.Config{}, fmt.Errorf("open the sealed credentials of host %s: %w", h.Name, err)
 	}
-	cfg := pve.Config{Name: h.Name, URL: h.URL, Fingerprint: h.Fingerprint, Logger: c.log, TaskPoll: c.cfg.Pace.TaskPoll}
+	cfg := pve.Config{Name: h.Name, URL: h.URL, Fingerprint: h.Fingerprint, Peers: h.Peers, Logger: c.log, TaskPoll: c.cfg.Pace.TaskPoll}
 	if h.Token {
 		cfg.TokenID, cfg.TokenSecret = h.User, string(secret)
 	} else {

@@ -90,7 +90,7 @@ func (c *Core) addHost(ctx context.Context, a Actor, r AddHostRequest) (*liveHos
 		_ = l.client.Close()
 		return nil, hostError(h.Name, err)
 	}
-	h.Cluster, h.Identity = status.Name, status.Identity
+	h.Cluster, h.Identity, h.Peers = status.Name, status.Identity, l.client.Peers()
 	if err := c.recordHost(a, &h); err != nil {
 		_ = l.client.Close()
 		return nil, err

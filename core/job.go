@@ -219,7 +219,7 @@ func classify(err error) jobs.Verdict {
 			reason = "host " + away.host
 		}
 		return jobs.Verdict{Kind: jobs.Wait, Reason: reason, Hint: hint}
-	case is(pve.ErrTimeout, pve.ErrLocked, pve.ErrNoQuorum, pve.ErrBusy, errPassing, context.DeadlineExceeded):
+	case is(pve.ErrTimeout, pve.ErrLocked, pve.ErrNoQuorum, pve.ErrBusy, pve.ErrTaskLost, pve.ErrChanged, errPassing, context.DeadlineExceeded):
 		return jobs.Verdict{Kind: jobs.Retry, Reason: err.Error(), Hint: hint}
 	case is(pve.ErrPermission, pve.ErrAuth):
 		return jobs.Verdict{Kind: jobs.Fatal, Hint: cmpOr(hint, "`hosts test` shows what the account lacks")}
