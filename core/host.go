@@ -29,7 +29,7 @@ type host struct {
 	SSHSecret   string // sealed sshSecret; "" = no node SSH
 	SSHPins     map[string]string
 	Cluster     string
-	Identity    string // of the cluster: the same one twice is refused
+	Identity    string     // of the cluster: the same one twice is refused
 	Peers       []pve.Peer // other nodes that may answer when URL does not
 	Default     bool
 	AddedAt     time.Time
