@@ -50,7 +50,6 @@ type Engine struct {
 	up      bool
 	running map[string]*running // by container id
 	changed chan struct{}       // closed and replaced whenever a container's state changes
-	pulls   map[string]bool
 }
 
 // State is what survives dockerd: /var/lib/docker in one value.
@@ -80,7 +79,7 @@ type Volume struct {
 
 // New returns a stopped engine without images or containers.
 func New(h Host) *Engine {
-	return &Engine{Host: h, running: map[string]*running{}, changed: make(chan struct{}), pulls: map[string]bool{}}
+	return &Engine{Host: h, running: map[string]*running{}, changed: make(chan struct{})}
 }
 
 // Up starts dockerd: containers that restart by themselves start again, all at once.
