@@ -1,4 +1,5 @@
 set -u
+export HOME=/root
 d=/var/lib/proximity
 p=$d/@NAME@
 mkdir -p "$d"
