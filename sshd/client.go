@@ -104,8 +104,14 @@ func (c *Client) Console(ctx context.Context, args []string, in, out *os.File) (
 	if err != nil {
 		return 1, fmt.Errorf("read the terminal: %w", err)
 	}
-	defer keys.Close()
-	defer keys.Cancel()
+	copied := make(chan struct{})
+	reading := false
+	defer func() {
+		if keys.Cancel() && reading {
+			<-copied
+		}
+		_ = keys.Close()
+	}()
 
 	s.Stdout, s.Stderr = out, out
 	if err := s.RequestPty(os.Getenv("TERM"), height, width, gossh.TerminalModes{}); err != nil {
@@ -124,7 +130,9 @@ func (c *Client) Console(ctx context.Context, args []string, in, out *os.File) (
 		return 1, err
 	}
 
+	reading = true
 	go func() {
+		defer close(copied)
 		_, _ = io.Copy(input, keys)
 		_ = input.Close()
 	}()

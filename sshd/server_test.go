@@ -315,6 +315,13 @@ func TestStartSaysWhatIsInTheWay(t *testing.T) {
 	if b, _ := os.ReadFile(file); string(b) != "precious" {
 		t.Error("the file is gone")
 	}
+	other.Socket = filepath.Join(t.TempDir(), strings.Repeat("x", 200))
+	if s, err = New(other); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Start(); err == nil || !strings.Contains(err.Error(), "shorter path") {
+		t.Errorf("a path too long: %v", err)
+	}
 	if _, err := New(Options{}); err == nil {
 		t.Error("a server of nothing was made")
 	}

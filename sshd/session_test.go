@@ -207,11 +207,11 @@ func TestAClientThatDoesNotReadIsDropped(t *testing.T) {
 		if o.Width != 200 {
 			return m
 		}
-		m.update = nil
-		n := 0
-		m.view = func() string { // every frame is new from top to bottom
-			n++
-			return strings.Repeat(strings.Repeat(string(rune('a'+n%26)), 199)+"\n", 59)
+		m.update = func(msg tea.Msg) tea.Cmd {
+			if _, ok := msg.(tea.KeyPressMsg); ok {
+				return tea.Raw(strings.Repeat("\x1b[m", 50_000))
+			}
+			return nil
 		}
 		return m
 	}))
@@ -235,7 +235,7 @@ func TestAClientThatDoesNotReadIsDropped(t *testing.T) {
 	dropped := make(chan struct{})
 	go func() {
 		defer close(dropped)
-		for { // frames until its window is full, and on
+		for { // until its window is full, and on
 			if _, err := io.WriteString(in, "j"); err != nil {
 				return
 			}
@@ -255,6 +255,50 @@ func TestAClientThatDoesNotReadIsDropped(t *testing.T) {
 	other.typed("x")
 	other.shows("keys: 21.", 80, 24)
 	until(t, "one session", func() bool { r.mu.Lock(); defer r.mu.Unlock(); return r.users["admin"] == 1 })
+}
+
+// deaf is a connection whose other end reads nothing any more, not even what
+// SSH itself says.
+type deaf struct {
+	net.Conn
+	from atomic.Bool
+	gone chan struct{}
+}
+
+func (d *deaf) Read(b []byte) (int, error) {
+	if d.from.Load() {
+		<-d.gone
+		return 0, io.EOF
+	}
+	return d.Conn.Read(b)
+}
+
+func TestAConnectionThatDoesNotReadIsDropped(t *testing.T) {
+	r := newRig(t, func(o *Options) { o.StallTimeout = 200 * time.Millisecond }, playing(func(o tui.Options) *scene {
+		n := 0
+		return &scene{
+			update: func(msg tea.Msg) tea.Cmd {
+				n++
+				return tea.Tick(time.Millisecond, func(time.Time) tea.Msg { return tea.KeyPressMsg{Code: 'x'} })
+			},
+			view: func() string { return strings.Repeat(strings.Repeat(string(rune('a'+n%26)), 399)+"\n", 149) },
+		}
+	}))
+	c, err := net.Dial("tcp", r.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = c.(*net.TCPConn).SetReadBuffer(4096)
+	d := &deaf{Conn: c, gone: make(chan struct{})}
+	defer close(d.gone)
+	client, err := r.over(d, r.admin)
+	if err != nil {
+		t.Fatal(err)
+	}
+	k := openConsole(t, client, 400, 150)
+	until(t, "frames", func() bool { return len(k.output()) > 10_000 })
+	d.from.Store(true)
+	until(t, "the end", func() bool { r.mu.Lock(); defer r.mu.Unlock(); return len(r.users)+len(r.doors) == 0 })
 }
 
 // What a client says of itself is cleaned before anything sees it.

@@ -11,9 +11,16 @@ import (
 	"time"
 )
 
+// maxSocketPath is how long a socket's path may be: sun_path has 104 bytes on
+// some systems.
+const maxSocketPath = 103
+
 // listenSocket listens on a unix socket that only its owner can open. A socket
 // left by a server that is gone is replaced; anything else in its place is not.
 func listenSocket(ctx context.Context, path string) (net.Listener, error) {
+	if len(path) > maxSocketPath {
+		return nil, fmt.Errorf("the socket's path %s has %d bytes, more than the %d a system allows; choose a data folder with a shorter path", path, len(path), maxSocketPath)
+	}
 	info, err := os.Lstat(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):

@@ -18,7 +18,7 @@ type patient struct {
 	mu    sync.Mutex
 }
 
-// closeTime is how long a client that was told to go may take.
+// closeTime is how long a client that was told to go may take at most.
 const closeTime = 5 * time.Second
 
 func newPatient(w io.Writer, sess ssh.Session, limit time.Duration) *patient {
@@ -26,7 +26,7 @@ func newPatient(w io.Writer, sess ssh.Session, limit time.Duration) *patient {
 	conn, _ := sess.Context().Value(ssh.ContextKeyConn).(*gossh.ServerConn)
 	p.timer = time.AfterFunc(limit, func() {
 		// Only this session, if the client still answers; else all of it.
-		last := time.AfterFunc(closeTime, func() {
+		last := time.AfterFunc(min(limit, closeTime), func() {
 			if conn != nil {
 				_ = conn.Close()
 			}
