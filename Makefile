@@ -28,10 +28,10 @@ test: check-fmt vet lint vuln test-race
 	@echo "all well"
 
 check-fmt:
-	@bad=$$(gofmt -l $$($(GO) list -f '{{.Dir}}' ./...)); if [ -n "$$bad" ]; then echo "not formatted (make fmt does it):"; echo "$$bad"; exit 1; fi
+	@bad=$$(gofmt -l .); if [ -n "$$bad" ]; then echo "not formatted (make fmt does it):"; echo "$$bad"; exit 1; fi
 
 fmt:
-	gofmt -w $$($(GO) list -f '{{.Dir}}' ./...)
+	gofmt -w .
 
 vet:
 	$(GO) vet ./...

@@ -35,7 +35,7 @@ type demo struct {
 }
 
 func defaultDemo() demo {
-	return demo{data: "demo", ssh: "127.0.0.1:2222", http: "127.0.0.1:8000", listenHost: "127.0.0.1", publicHost: "127.0.0.1", logLevel: "info", nodes: 3, guests: 40, taskTime: 0.25, seed: 1}
+	return demo{data: "demo", ssh: "127.0.0.1:2222", http: "127.0.0.1:8000", listenHost: "127.0.0.1", logLevel: "info", nodes: 3, guests: 40, taskTime: 0.25, seed: 1}
 }
 
 func (p *program) demo() *cobra.Command {
@@ -51,6 +51,7 @@ func (p *program) demo() *cobra.Command {
 			if p.data != "" {
 				d.data = p.data
 			}
+			d.publicHost = d.listenHost
 			d.freeSSH, d.freeHTTP = !c.Flags().Changed("ssh"), !c.Flags().Changed("http")
 			return p.runDemo(c.Context(), d)
 		},
@@ -59,7 +60,7 @@ func (p *program) demo() *cobra.Command {
 	f.BoolVar(&d.headless, "headless", false, "no console: say where it serves, and stay")
 	f.StringVar(&d.ssh, "ssh", d.ssh, "address of the SSH server")
 	f.StringVar(&d.http, "http", d.http, "address of the HTTP server")
-	f.StringVar(&d.listenHost, "listen-host", d.listenHost, "address that published apps listen on")
+	f.StringVar(&d.listenHost, "listen-host", d.listenHost, "address that published apps listen on and are reached at")
 	f.IntVar(&d.nodes, "nodes", d.nodes, "nodes of the simulated cluster")
 	f.IntVar(&d.guests, "guests", d.guests, "guests that are there already")
 	f.Float64Var(&d.taskTime, "task-time", d.taskTime, "how long tasks take: 1 = as in reality")
@@ -206,6 +207,9 @@ func (d demo) connect(ctx context.Context, c *core.Core, sim *pvesim.Cluster) er
 	hosts, err := c.Hosts(ctx, actor)
 	if err != nil {
 		return err
+	}
+	if len(hosts) > 0 && hosts[0].Fingerprint != sim.Fingerprint() {
+		return &core.Error{Kind: core.ErrConflict, Text: "the simulated cluster of " + d.data + " is not the one its apps are on", Hint: "delete the folder to begin anew"}
 	}
 	if len(hosts) == 0 {
 		_, err := c.AddHost(ctx, actor, core.AddHostRequest{Name: "homelab", URL: sim.URL(), User: "root@pam", Password: sim.RootPassword(), SSHUser: "root", SSHPort: sim.SSHPort(),

@@ -16,7 +16,7 @@ import (
 // serveSettings are serve's flags.
 type serveSettings struct {
 	ssh, http, publicHost, listenHost, logLevel string
-	adminKeys                                   []string
+	adminKeys, guestNetworks                    []string
 }
 
 func (p *program) serve() *cobra.Command {
@@ -53,6 +53,7 @@ func (p *program) serve() *cobra.Command {
 	f.StringArrayVar(&o.adminKeys, "admin-key", nil, "public key, or file of them, that may log in as admin (default at the first start: ~/.ssh/*.pub); may be repeated")
 	f.StringVar(&o.publicHost, "public-host", "", "name people reach published apps by (default: this machine's name)")
 	f.StringVar(&o.listenHost, "listen-host", "", "address that published apps listen on (default: all)")
+	f.StringSliceVar(&o.guestNetworks, "guest-network", nil, "CIDR of containers that published ports may lead to (default: the setting's); may be repeated")
 	f.StringVar(&o.logLevel, "log-level", "info", "debug, info, warn or error")
 	return c
 }
@@ -82,7 +83,7 @@ func (p *program) runServer(ctx context.Context, o serveSettings) error {
 	if err != nil {
 		return err
 	}
-	s, err := openServer(core.Config{Data: data, PublicHost: o.publicHost, ListenHost: o.listenHost, AdminKeys: admins, Logger: log}, doors{ssh: o.ssh, http: o.http})
+	s, err := openServer(core.Config{Data: data, PublicHost: o.publicHost, ListenHost: o.listenHost, AdminKeys: admins, GuestNetworks: o.guestNetworks, Logger: log}, doors{ssh: o.ssh, http: o.http})
 	if err != nil {
 		return err
 	}

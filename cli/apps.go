@@ -121,6 +121,9 @@ func (r *run) logs() *cobra.Command {
 				return usage(c, "--tail: %d is no number of lines", tail)
 			}
 			if deployment {
+				if !c.Flags().Changed("tail") {
+					tail = 0 // all that core keeps handy
+				}
 				return r.deploymentLog(c, args[0], tail, follow)
 			}
 			if follow {
@@ -138,7 +141,7 @@ func (r *run) logs() *cobra.Command {
 		},
 	}
 	c.Flags().BoolVarP(&follow, "follow", "f", false, "go on as new lines come")
-	c.Flags().IntVar(&tail, "tail", 100, "how many of the last lines")
+	c.Flags().IntVar(&tail, "tail", 100, "how many of the last lines (default with --deployment: 500)")
 	c.Flags().BoolVar(&deployment, "deployment", false, "the log of the app's jobs instead")
 	return c
 }

@@ -1,0 +1,8 @@
+//go:build !race
+
+package e2e
+
+const (
+	raceEnabled = false
+	raceSlack   = 0
+)
