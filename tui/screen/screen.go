@@ -99,11 +99,7 @@ func (s *Screen) Profile() colorprofile.Profile {
 
 // Send gives a message to the program. It waits until the program takes it, and
 // does nothing once the program has ended.
-func (s *Screen) Send(msg tea.Msg) {
-	if s.program != nil {
-		s.program.Send(msg)
-	}
-}
+func (s *Screen) Send(msg tea.Msg) { s.program.Send(msg) }
 
 // Raw writes a sequence that leaves the cursor where it is: a query, a bell.
 func (s *Screen) Raw(seq string) { s.tell(func(o *order) { o.raw = append(o.raw, seq...) }) }

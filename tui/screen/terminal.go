@@ -1,6 +1,12 @@
 // Package screen puts a Bubble Tea model on a terminal that is only a stream of
 // bytes, at once and without Bubble Tea's renderer: it remembers the last frame
 // as lines of text and writes the cells that differ.
+//
+// A view is a whole frame for the alternate screen, whose lines each end the
+// styles and links they begin. Of its other fields the cursor's position, the
+// title, the mouse, focus reports and the progress bar are honoured; pastes are
+// always bracketed, and keyboard enhancements never asked for. Bubble Tea's
+// commands for the terminal work, except tea.Exec, whose place Attach takes.
 package screen
 
 import (
@@ -79,12 +85,13 @@ func Run(ctx context.Context, t Terminal, newModel func(*Screen) tea.Model) (tea
 		t.Profile = colorprofile.Env(t.Env)
 	}
 	s := newScreen(ctx, cancel, t)
+	r := &root{s: s}
+	s.program = s.newProgram(ctx, t, r)
 	go s.write()
 
-	r := &root{s: s}
 	err := s.protect(func() { r.m = newModel(s) })
 	if err == nil {
-		err = s.run(ctx, t, r)
+		err = s.run(ctx, t)
 	}
 	cause := context.Cause(ctx)
 	cancel(nil) // a console that is attached ends with the program
@@ -105,10 +112,10 @@ func Run(ctx context.Context, t Terminal, newModel func(*Screen) tea.Model) (tea
 	return r.m, err
 }
 
-// run runs the program until it ends.
-func (s *Screen) run(ctx context.Context, t Terminal, r *root) error {
+// newProgram makes a program that neither reads nor writes by itself.
+func (s *Screen) newProgram(ctx context.Context, t Terminal, r *root) *tea.Program {
 	size := s.Size()
-	s.program = tea.NewProgram(r,
+	return tea.NewProgram(r,
 		tea.WithContext(ctx),
 		tea.WithoutRenderer(),
 		tea.WithInput(nil),
@@ -120,6 +127,10 @@ func (s *Screen) run(ctx context.Context, t Terminal, r *root) error {
 		tea.WithWindowSize(size.Width, size.Height),
 		tea.WithoutSignalHandler(),
 	)
+}
+
+// run runs the program until it ends.
+func (s *Screen) run(ctx context.Context, t Terminal) error {
 	bytes := make(chan []byte)
 	resized := make(chan struct{}, 1)
 	go s.read(ctx, t.In, bytes)
