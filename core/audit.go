@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"time"
 
 	"proximity/store"
@@ -54,7 +55,7 @@ func (c *Core) auditTx(tx *store.Tx, a Actor, action, target string, err error, 
 		return e
 	}
 	head, e := c.auditHeads.Get(tx, "head")
-	if e != nil && e != store.ErrNotFound {
+	if e != nil && !errors.Is(e, store.ErrNotFound) {
 		return e
 	}
 	r := auditRecord{Seq: seq, Time: c.now().UTC(), User: a.User, Via: a.Via, From: SafeText(a.From, 64), Fingerprint: a.Fingerprint,

@@ -27,6 +27,9 @@ func (d *deploying) create(ctx context.Context) error {
 		}
 		switch who {
 		case ours:
+			if d.rec.Created { // told before a crash
+				return nil
+			}
 			d.rec.Created = true
 			d.Logf(jobs.Info, "created CT %d on %s", d.app.VMID, d.app.Node)
 			return d.Save()

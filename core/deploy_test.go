@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"proximity/core/pve"
+	"proximity/jobs"
 	"proximity/pvesim"
 )
 
@@ -56,7 +57,7 @@ func TestDeployRefusesWrongInput(t *testing.T) {
 		}
 		return false
 	})
-	before, jobs := len(managed(sim)), len(r.World(admin).Jobs)
+	before, known := len(managed(sim)), len(r.World(admin).Jobs)
 	ok := DeployRequest{CatalogID: "miniflux", Hostname: "reader"}
 	for name, c := range map[string]struct {
 		change func(*DeployRequest)
@@ -102,8 +103,8 @@ func TestDeployRefusesWrongInput(t *testing.T) {
 	if n := len(managed(sim)); n != before {
 		t.Errorf("%d containers are left behind", n-before)
 	}
-	if n := len(r.World(admin).Jobs); n != jobs {
-		t.Errorf("%d jobs are left behind", n-jobs)
+	if n := len(r.World(admin).Jobs); n != known {
+		t.Errorf("%d jobs are left behind", n-known)
 	}
 }
 
@@ -301,8 +302,7 @@ func TestClassifyNeverRetriesWhatCannotPass(t *testing.T) {
 		pve.ErrPermission: "fatal", pve.ErrParameter: "fatal", pve.ErrAuth: "fatal", pve.ErrCertificate: "fatal", pve.ErrHostKey: "fatal",
 		pve.ErrNoSpace: "fatal", pve.ErrNoSSH: "fatal", pve.ErrTask: "fatal",
 	} {
-		v := classify(fmt.Errorf("step: %w", kind))
-		name := [...]string{"fatal", "retry", "wait"}[v.Kind]
+		name := map[jobs.VerdictKind]string{jobs.Fatal: "fatal", jobs.Retry: "retry", jobs.Wait: "wait"}[classify(fmt.Errorf("step: %w", kind)).Kind]
 		if name != want {
 			t.Errorf("%v is %s, want %s", kind, name, want)
 		}

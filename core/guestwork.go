@@ -20,6 +20,7 @@ type guestRecord struct {
 	StartTask   pve.UPID
 	StopTask    pve.UPID
 	DestroyTask pve.UPID
+	Told        map[pve.UPID]int // lines of a task's log that are in ours
 }
 
 // work is a step at work on an app's container, whatever the workflow: its
@@ -92,7 +93,12 @@ func (d *work[D]) start(ctx context.Context) error {
 // wait follows a recorded task to its end; a failed one is forgotten, so that a
 // retry starts a new one.
 func (d *work[D]) wait(ctx context.Context, task *pve.UPID, what string) error {
-	err := d.host.client.Wait(ctx, *task, func(line string) {
+	if d.rec.Told == nil {
+		d.rec.Told = map[pve.UPID]int{}
+	}
+	upid := *task
+	err := d.host.client.WaitFrom(ctx, upid, d.rec.Told[upid], func(line string) {
+		d.rec.Told[upid]++
 		if line = SafeText(line, 500); line != "" {
 			d.Log(jobs.Info, line)
 			if f, ok := percent(line); ok {

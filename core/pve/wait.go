@@ -8,18 +8,23 @@ import (
 )
 
 const (
-	waitOutage = time.Minute // without an answer, before Wait gives the question back
+	waitOutage = 5 * time.Second // without an answer, before Wait gives the question back
 	tailLines  = 20          // of a failed task's log, kept in its error
 )
 
 // Wait looks at a task until it ends, and tells line (if not nil) every line of its log once, the last one
 // included. It returns nil when the task ended well, also with warnings, and a *TaskError when it failed.
 //
-// Looking may fail without harm to the task: for up to a minute Wait tries again, then returns
+// Looking may fail without harm to the task: for up to 5 s Wait tries again, then returns
 // ErrUnreachable (or what else was wrong): the task may still be going on, and the same UPID can be waited
 // for again. Neither that nor the end of ctx stops the task; StopTask does.
 func (c *Client) Wait(ctx context.Context, u UPID, line func(string)) error {
-	w := waiting{client: c, upid: u, line: line}
+	return c.WaitFrom(ctx, u, 0, line)
+}
+
+// WaitFrom is Wait for a task whose first lines have been told before.
+func (c *Client) WaitFrom(ctx context.Context, u UPID, told int, line func(string)) error {
+	w := waiting{client: c, upid: u, line: line, next: told}
 	var failing time.Time // since when no look succeeded
 	for {
 		status, err := w.look(ctx)
