@@ -9,7 +9,7 @@ import (
 
 const (
 	waitOutage = 5 * time.Second // without an answer, before Wait gives the question back
-	tailLines  = 20          // of a failed task's log, kept in its error
+	tailLines  = 20              // of a failed task's log, kept in its error
 )
 
 // Wait looks at a task until it ends, and tells line (if not nil) every line of its log once, the last one
