@@ -12,27 +12,27 @@ import (
 func split(s string) (words []string, err error) {
 	var word strings.Builder
 	in := false      // inside a word, even an empty one
-	quote := rune(0) // inside these quotes
+	quote := byte(0) // inside these quotes
 	escaped := false
-	for _, r := range s {
-		switch {
+	for i := range len(s) {
+		switch c := s[i]; {
 		case escaped:
-			if quote == '"' && r != '"' && r != '\\' {
+			if quote == '"' && c != '"' && c != '\\' {
 				word.WriteByte('\\') // only these two need it there
 			}
-			word.WriteRune(r)
+			word.WriteByte(c)
 			escaped = false
-		case r == '\\' && quote != '\'':
+		case c == '\\' && quote != '\'':
 			in, escaped = true, true
 		case quote != 0:
-			if r == quote {
+			if c == quote {
 				quote = 0
 			} else {
-				word.WriteRune(r)
+				word.WriteByte(c)
 			}
-		case r == '\'' || r == '"':
-			in, quote = true, r
-		case r == ' ' || r == '\t' || r == '\n':
+		case c == '\'' || c == '"':
+			in, quote = true, c
+		case c == ' ' || c == '\t' || c == '\n':
 			if in {
 				words = append(words, word.String())
 				word.Reset()
@@ -40,7 +40,7 @@ func split(s string) (words []string, err error) {
 			}
 		default:
 			in = true
-			word.WriteRune(r)
+			word.WriteByte(c)
 		}
 	}
 	switch {
