@@ -3,6 +3,7 @@ package machine
 import (
 	"errors"
 	"fmt"
+	"net/http"
 	"net/url"
 	"os"
 	"path"
@@ -84,7 +85,7 @@ func (n *network) ask(e *docker.Endpoint, t target) (status int, kind, body stri
 // wget: -q -O FILE --spider -T N -t N -S; BusyBox's texts on alpine, GNU's on debian.
 func (n *network) wget(p *unix.Proc) int {
 	busy := n.machine.opts.OS == "alpine" || p.Root != ""
-	out, spider, quiet, address := "", false, false, ""
+	out, spider, quiet, headers, address := "", false, false, false, ""
 	for i := 1; i < len(p.Args); i++ {
 		a := p.Args[i]
 		value := func() string {
@@ -104,12 +105,14 @@ func (n *network) wget(p *unix.Proc) int {
 		case a == "-T" || a == "-t" || a == "-U" || a == "--header" || a == "-P" || a == "--timeout" || a == "--tries" || a == "--post-data":
 			value()
 		case strings.HasPrefix(a, "--"):
-			quiet = quiet || a == "--quiet"
+			quiet, headers = quiet || a == "--quiet", headers || a == "--server-response"
 		case strings.HasPrefix(a, "-") && len(a) > 1:
 			for j := 1; j < len(a); j++ {
 				switch a[j] {
 				case 'q':
 					quiet = true
+				case 'S':
+					headers = true
 				case 'O':
 					if out = a[j+1:]; out == "" {
 						out = value()
@@ -133,6 +136,9 @@ func (n *network) wget(p *unix.Proc) int {
 	status, _, body, err := n.get(p, t)
 	if err != nil {
 		return n.wgetError(p, t, err, busy, quiet)
+	}
+	if headers {
+		p.Errf("  HTTP/1.1 %d %s\n  Connection: close\n  Content-Length: %d\n  \n", status, http.StatusText(status), len(body))
 	}
 	if status >= 400 {
 		if busy {
