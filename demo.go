@@ -94,7 +94,7 @@ func (p *program) runDemo(ctx context.Context, d demo) (err error) {
 	}
 	// The installation first: where it is locked, another demo has the cluster, too.
 	s, err := openServer(core.Config{Data: d.data, PublicHost: d.publicHost, ListenHost: d.listenHost, AdminKeys: append([]string{key.Line}, d.adminKeys...),
-		GuestNetworks: []string{"127.0.0.0/8"}, Logger: log, Pace: d.pace()}, doors{ssh: d.ssh, http: d.http, freeSSH: d.freeSSH, freeHTTP: d.freeHTTP})
+		GuestNetworks: []string{"127.0.0.0/8"}, Logger: log, Pace: d.pace()}, doors{ssh: d.ssh, http: d.http, login: d.login(keyFile), freeSSH: d.freeSSH, freeHTTP: d.freeHTTP})
 	if err != nil {
 		return err
 	}
@@ -145,6 +145,21 @@ func (d demo) pace() core.Pace {
 		Idle: scaled(15*time.Second, d.taskTime), HostRetry: scaled(5*time.Second, d.taskTime), Backoff: scaled(time.Minute, d.taskTime)}
 }
 
+// login is what people type after ssh, but for the port: the key as they
+// would write it from here.
+func (d demo) login(keyFile string) string {
+	if wd, err := os.Getwd(); err == nil {
+		if short, err := filepath.Rel(wd, keyFile); err == nil && len(short) < len(keyFile) {
+			keyFile = short
+		}
+	}
+	host, _, err := net.SplitHostPort(d.ssh)
+	if err != nil || host == "" {
+		host = "127.0.0.1"
+	}
+	return "-i " + keyFile + " admin@" + host
+}
+
 // moved says which other port was taken because the usual one is busy.
 func (p *program) moved(s *server, d demo) {
 	if d.freeSSH && portOf(s.ssh.Addr().String()) != portOf(d.ssh) {
@@ -153,11 +168,6 @@ func (p *program) moved(s *server, d demo) {
 	if d.freeHTTP && s.http != nil && portOf(s.http.Addr().String()) != portOf(d.http) {
 		fmt.Fprintf(p.err, "%s is busy: HTTP is on %s\n", d.http, s.http.Addr())
 	}
-}
-
-func portOf(address string) string {
-	_, port, _ := net.SplitHostPort(address)
-	return port
 }
 
 // place is what demoFile holds: the host's address is pinned in the store, so

@@ -118,11 +118,24 @@ func (p *program) tree() *cobra.Command {
 		return wrong("`"+c.CommandPath()+" --help` lists the flags", "%s", err)
 	})
 	root.AddCommand(p.serve(), p.demo(), p.pvesim())
-	for _, c := range cli.Tree().Commands() {
+	shared := cli.Tree()
+	for _, c := range shared.Commands() {
 		if c.Name() != "help" {
+			c.PersistentFlags().AddFlagSet(shared.PersistentFlags())
 			root.AddCommand(c)
 		}
 	}
+	root.SetHelpCommand(&cobra.Command{
+		Use:   "help [COMMAND]",
+		Short: "Say what the commands do",
+		RunE: func(_ *cobra.Command, args []string) error {
+			c, rest, err := root.Find(args)
+			if err != nil || len(rest) > 0 {
+				return wrong("`proximity help` lists the commands", "unknown command %q", core.SafeText(strings.Join(args, " "), 60))
+			}
+			return c.Help()
+		},
+	})
 	return root
 }
 

@@ -83,7 +83,7 @@ func (p *program) runServer(ctx context.Context, o serveSettings) error {
 	if err != nil {
 		return err
 	}
-	s, err := openServer(core.Config{Data: data, PublicHost: o.publicHost, ListenHost: o.listenHost, AdminKeys: admins, GuestNetworks: o.guestNetworks, Logger: log}, doors{ssh: o.ssh, http: o.http})
+	s, err := openServer(core.Config{Data: data, PublicHost: o.publicHost, ListenHost: o.listenHost, AdminKeys: admins, GuestNetworks: o.guestNetworks, Logger: log}, doors{ssh: o.ssh, http: o.http, login: o.publicHost})
 	if err != nil {
 		return err
 	}

@@ -27,6 +27,7 @@ type server struct {
 // doors are the addresses a server listens on; "" = not at all.
 type doors struct {
 	ssh, http string
+	login     string // what people type after ssh, but for the port: "admin@HOST"; "" = as sshd thinks
 	// freeSSH and freeHTTP let it take another port where that one is busy.
 	freeSSH, freeHTTP bool
 }
@@ -61,7 +62,7 @@ func openServer(cfg core.Config, d doors) (_ *server, err error) {
 
 func (s *server) openSSH(d doors, socket string) error {
 	start := func(listen string) (err error) {
-		if s.ssh, err = sshd.New(sshd.Options{Core: s.core, Keys: s.core.Keys(), Listen: listen, Socket: socket, Logger: s.log}); err != nil {
+		if s.ssh, err = sshd.New(sshd.Options{Core: s.core, Keys: s.core.Keys(), Listen: listen, Socket: socket, Host: d.hint(listen), Logger: s.log}); err != nil {
 			return err
 		}
 		return s.ssh.Start()
@@ -93,13 +94,35 @@ func busy(err error, address, flag string) error {
 	return err
 }
 
-// anyPort is the same address with a port nobody uses.
+// anyPort is the same address with a port nobody uses now.
 func anyPort(address string) string {
 	host, _, err := net.SplitHostPort(address)
 	if err != nil {
 		return address
 	}
-	return net.JoinHostPort(host, "0")
+	l, err := net.Listen("tcp", net.JoinHostPort(host, "0"))
+	if err != nil {
+		return net.JoinHostPort(host, "0")
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
+// hint is what people type after ssh to get in at an address.
+func (d doors) hint(listen string) string {
+	port := portOf(listen)
+	switch {
+	case d.login == "" || port == "0":
+		return ""
+	case port == "22":
+		return d.login
+	}
+	return "-p " + port + " " + d.login
+}
+
+func portOf(address string) string {
+	_, port, _ := net.SplitHostPort(address)
+	return port
 }
 
 // openCore opens the installation, or says who has it open.
