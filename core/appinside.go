@@ -33,12 +33,8 @@ func (d *deploying) script(ctx context.Context, name, script string) (exit int, 
 	if n := d.Data.Tried[name]; n > 0 {
 		name += "." + strconv.Itoa(n)
 	}
-	return d.c.inside(ctx, d.host, d.app, name, script, func(line string) {
-		d.Log(jobs.Info, line)
-		if f, ok := percent(line); ok {
-			d.Progress(f, "")
-		}
-	})
+	var m meter
+	return d.c.inside(ctx, d.host, d.app, name, script, func(line string) { d.say(&m, line) })
 }
 
 // again makes the next run of a script a new one, after it failed.
@@ -83,9 +79,13 @@ var apparmorLines = []string{
 	"lxc.mount.entry: /dev/null sys/module/apparmor/parameters/enabled none bind 0 0",
 }
 
+// helloWorld runs a first container; what it says is of interest only when it
+// cannot.
+const helloWorld = "docker run --rm hello-world >/dev/null && echo a container starts"
+
 // preflight proves that a container really starts inside.
 func (d *deploying) preflight(ctx context.Context) error {
-	err := d.must(ctx, "preflight", "starting a first container inside CT "+strconv.Itoa(d.app.VMID), "docker run --rm hello-world", true)
+	err := d.must(ctx, "preflight", "starting a first container inside CT "+strconv.Itoa(d.app.VMID), helloWorld, true)
 	if !errors.Is(err, pve.ErrAppArmor) {
 		return err
 	}
@@ -109,7 +109,7 @@ func (d *deploying) preflight(ctx context.Context) error {
 	if err := d.must(ctx, "docker_again", "starting docker again", "for i in $(seq 60); do docker info >/dev/null 2>&1 && exit 0; sleep 1; done; exit 1", true); err != nil {
 		return err
 	}
-	return d.must(ctx, "preflight", "starting a first container inside CT "+strconv.Itoa(d.app.VMID), "docker run --rm hello-world", false)
+	return d.must(ctx, "preflight", "starting a first container inside CT "+strconv.Itoa(d.app.VMID), helloWorld, false)
 }
 
 // reboot stops and starts the container, and reads its address again.
@@ -149,11 +149,10 @@ func (d *deploying) appDeploy(ctx context.Context) error {
 		}
 	}
 	d.Logf(jobs.Info, "put %d files into %s", len(files), appDir(d.app))
-	d.Progress(0.05, "pulling images")
 	if err := d.must(ctx, "pull", "pulling the images", compose(d.app)+"pull", true); err != nil {
 		return err
 	}
-	d.Progress(0.8, "starting")
+	d.Progress(1, "starting")
 	wait := int(d.manifest.Ready().Timeout.Seconds())
 	return d.must(ctx, "up", "starting the app", compose(d.app)+"up --detach --wait --wait-timeout "+strconv.Itoa(max(wait, 60)), false)
 }

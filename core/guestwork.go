@@ -97,14 +97,10 @@ func (d *work[D]) wait(ctx context.Context, task *pve.UPID, what string) error {
 		d.rec.Told = map[pve.UPID]int{}
 	}
 	upid := *task
+	var m meter
 	err := d.host.client.WaitFrom(ctx, upid, d.rec.Told[upid], func(line string) {
 		d.rec.Told[upid]++
-		if line = SafeText(line, 500); line != "" {
-			d.Log(jobs.Info, line)
-			if f, ok := percent(line); ok {
-				d.Progress(f, "")
-			}
-		}
+		d.say(&m, SafeText(line, 500))
 	})
 	var failed *pve.TaskError
 	if errors.As(err, &failed) {
@@ -117,6 +113,17 @@ func (d *work[D]) wait(ctx context.Context, task *pve.UPID, what string) error {
 		return fmt.Errorf("%s: %w", what, err)
 	}
 	return nil
+}
+
+// say logs a line of a task or script, or takes it as progress.
+func (d *work[D]) say(m *meter, line string) {
+	f, known, bar := m.read(line)
+	if known {
+		d.Progress(f, "")
+	}
+	if !bar && line != "" {
+		d.Log(jobs.Info, line)
+	}
 }
 
 // network waits until the container has an address that ports may lead to.

@@ -89,23 +89,3 @@ func (d *deploying) downloadTemplate(ctx context.Context, storages []pve.NodeSto
 	d.Logf(jobs.Info, "template %s", d.Data.Template)
 	return d.Save()
 }
-
-var percentRule = regexp.MustCompile(`(\d{1,3})%`)
-var ofRule = regexp.MustCompile(`\((\d+)/(\d+)\)`)
-
-// percent reads how far a log line says that it is: "45%" or "(3/25)".
-func percent(line string) (float64, bool) {
-	if m := ofRule.FindStringSubmatch(line); m != nil {
-		n, _ := strconv.Atoi(m[1])
-		of, _ := strconv.Atoi(m[2])
-		if of > 0 && n <= of {
-			return float64(n) / float64(of), true
-		}
-	}
-	if m := percentRule.FindStringSubmatch(line); m != nil {
-		if n, _ := strconv.Atoi(m[1]); n <= 100 {
-			return float64(n) / 100, true
-		}
-	}
-	return 0, false
-}
