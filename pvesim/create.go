@@ -22,6 +22,7 @@ type birth struct {
 	restore    bool
 	unique     bool
 	start      bool
+	password   string
 	over       *guest // overwritten by a restore
 }
 
@@ -34,7 +35,7 @@ var createParams = map[string]bool{
 // createGuest makes or restores a container.
 // Proxmox: PVE/API2/LXC.pm create_vm.
 func createGuest(q *call) (any, error) {
-	b := &birth{conf: config{}, ostemplate: q.p["ostemplate"], restore: q.flag("restore"), unique: q.flag("unique"), start: q.flag("start")}
+	b := &birth{conf: config{}, ostemplate: q.p["ostemplate"], restore: q.flag("restore"), unique: q.flag("unique"), start: q.flag("start"), password: q.p["password"]}
 	vmid := q.id()
 	old, err := q.vacant(vmid, b.restore && q.flag("force"))
 	if err != nil {
@@ -316,7 +317,7 @@ func (c *Cluster) born(b *birth, disk *volume) {
 		}
 		g.Snaps, g.Parent, g.Pending, g.machine = nil, "", nil, nil
 	}
-	g.Conf = conf
+	g.Conf, g.Password = conf, b.password
 	c.touch(g, b.over != nil)
 	if b.restore {
 		c.insideFrom(g, b.template.Backup.State)

@@ -28,6 +28,8 @@ type guest struct {
 	Slot    int                `json:"slot,omitempty"` // its place in the guests' network, 0 = none yet
 	Foreign bool               `json:"foreign,omitempty"`
 
+	Password string `json:"password,omitempty"` // root's, for the console's login
+
 	machine *machine.Machine
 	made    machineShape  // what machine was made for
 	power   chan struct{} // holds a token while nobody starts, stops or destroys it

@@ -102,30 +102,40 @@ func (c *Cluster) nodeLoads() map[string]nodeLoad {
 // historyLength is how many samples of a guest are kept: an hour of them.
 const historyLength = 360
 
-// statd looks at the guests from time to time, as pvestatd does, and saves the cluster's state.
+// saveEvery is how much of the cluster's life a kill may cost.
+const saveEvery = 500 * time.Millisecond
+
+// statd looks at the guests from time to time, as pvestatd does, and keeps the cluster's state on disk.
 func (c *Cluster) statd() {
-	every := max(c.scaled(statPeriod), time.Second)
-	tick := time.NewTicker(every)
-	defer tick.Stop()
+	look := time.NewTicker(max(c.scaled(statPeriod), time.Second))
+	defer look.Stop()
+	save := time.NewTicker(saveEvery)
+	defer save.Stop()
 	for {
 		select {
 		case <-c.ctx.Done():
 			return
-		case <-tick.C:
-		}
-		c.mu.Lock()
-		for _, g := range c.guests {
-			if g.machine == nil || !g.Running {
-				continue
-			}
-			g.history = append(g.history, c.use(g))
-			if len(g.history) > historyLength {
-				g.history = g.history[1:]
+		case <-look.C:
+			c.sample()
+		case <-save.C:
+			if err := c.save(); err != nil {
+				c.log.Error("state not saved", "err", err)
 			}
 		}
-		c.mu.Unlock()
-		if err := c.save(); err != nil {
-			c.log.Error("state not saved", "err", err)
+	}
+}
+
+// sample adds to the history of every running guest.
+func (c *Cluster) sample() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, g := range c.guests {
+		if g.machine == nil || !g.Running {
+			continue
+		}
+		g.history = append(g.history, c.use(g))
+		if len(g.history) > historyLength {
+			g.history = g.history[1:]
 		}
 	}
 }

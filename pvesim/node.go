@@ -28,6 +28,8 @@ type node struct {
 	ip     netip.Addr
 	nextID uint32 // of processes
 
+	dumping chan struct{} // holds a token while vzdump runs
+
 	keys           nodeKeys
 	cert           tls.Certificate
 	fingerprint    string

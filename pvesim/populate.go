@@ -22,7 +22,7 @@ func (c *Cluster) populate() error {
 	}
 	ip := base.Addr()
 	for i := range c.o.Nodes {
-		n := &node{Name: fmt.Sprintf("pve%d", i+1), ID: i + 1, up: true, ip: ip}
+		n := &node{Name: fmt.Sprintf("pve%d", i+1), ID: i + 1, up: true, ip: ip, dumping: make(chan struct{}, 1)}
 		n.booted = c.now().Add(-time.Duration(3+random(c.o.Seed, n.Name, "boot")%1000) * time.Hour)
 		keys, err := c.nodeKeys(saved, n.Name, ip)
 		if err != nil {

@@ -67,7 +67,7 @@ func (r *rig) do(method, path string, params ...any) answer {
 func (r *rig) try(method, path string, params ...any) (answer, error) {
 	form := url.Values{}
 	for i := 0; i+1 < len(params); i += 2 {
-		form.Add(fmt.Sprint(params[i]), fmt.Sprint(params[i+1]))
+		form.Set(fmt.Sprint(params[i]), fmt.Sprint(params[i+1]))
 	}
 	at := r.base + "/api2/json" + path
 	var body io.Reader
