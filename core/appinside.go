@@ -46,9 +46,9 @@ func (d *deploying) again(name string) error {
 	return d.Save()
 }
 
-// must runs a script and turns its failure into an error; passing says that
+// must runs a script and turns its failure into an error; again says that
 // another try may help.
-func (d *deploying) must(ctx context.Context, name, what, script string, passing bool) error {
+func (d *deploying) must(ctx context.Context, name, what, script string, again bool) error {
 	exit, tail, err := d.script(ctx, name, script)
 	if err != nil || exit == 0 {
 		return err
@@ -57,8 +57,8 @@ func (d *deploying) must(ctx context.Context, name, what, script string, passing
 	if e := d.again(name); e != nil {
 		return e
 	}
-	if passing && !errors.Is(err, pve.ErrNoSpace) && !errors.Is(err, pve.ErrAppArmor) {
-		return fmt.Errorf("%w: %w", errPassing, err)
+	if again && !errors.Is(err, pve.ErrNoSpace) && !errors.Is(err, pve.ErrAppArmor) {
+		return passing{err}
 	}
 	return err
 }
@@ -244,8 +244,12 @@ func (d *deploying) services(ctx context.Context) error {
 	return nil
 }
 
-// publish turns the forward on and tries it.
+// publish turns the forward on and tries it. The address is read once more: the
+// container may have been restarted since it was new.
 func (d *deploying) publish(ctx context.Context) error {
+	if err := d.network(ctx); err != nil {
+		return err
+	}
 	if d.app.PublicPort == 0 {
 		d.Log(jobs.Info, "the app has no port to publish")
 		return nil

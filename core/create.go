@@ -47,7 +47,7 @@ func (d *deploying) create(ctx context.Context) error {
 			}
 		}
 	}
-	return fmt.Errorf("CT %d on %s does not appear: %w", d.app.VMID, d.app.Node, errPassing)
+	return passing{fmt.Errorf("CT %d on %s does not appear", d.app.VMID, d.app.Node)}
 }
 
 // renumber takes a new vmid: somebody else's container has ours.

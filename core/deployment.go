@@ -211,7 +211,7 @@ func (d *deploying) vmid(ctx context.Context) error {
 		}
 		next++ // somebody else's: look further
 	}
-	return fmt.Errorf("found no free container number up to %d: %w", next, errPassing)
+	return passing{fmt.Errorf("found no free container number up to %d", next)}
 }
 
 // reserve takes the lowest number >= from that no app of the host has.

@@ -102,8 +102,10 @@ func (d *work[D]) wait(ctx context.Context, task *pve.UPID, what string) error {
 		d.rec.Told[upid]++
 		d.say(&m, SafeText(line, 500))
 	})
-	var failed *pve.TaskError
-	if errors.As(err, &failed) {
+	if errors.Is(err, pve.ErrNotFound) && !pve.IsTaskFailure(err) { // the node knows the task no more
+		err = fmt.Errorf("%w: %w", pve.ErrTaskLost, err)
+	}
+	if pve.IsTaskFailure(err) || errors.Is(err, pve.ErrTaskLost) {
 		*task = ""
 		if e := d.Save(); e != nil {
 			return e
@@ -134,6 +136,9 @@ func (d *work[D]) network(ctx context.Context) error {
 			return err
 		}
 		if addr.IsValid() {
+			if addr.String() == d.app.Address {
+				return nil
+			}
 			d.Logf(jobs.Info, "address %s", addr)
 			return d.keep(func(a *app) { a.Address = addr.String() })
 		}
@@ -211,23 +216,22 @@ func (d *work[D]) destroy(ctx context.Context) error {
 			}
 		}
 	}
-	return fmt.Errorf("CT %d on %s does not go: %w", d.app.VMID, d.app.Node, errPassing)
+	return passing{fmt.Errorf("CT %d on %s does not go", d.app.VMID, d.app.Node)}
 }
 
 // settleCreate lets a create that is still running come to its end: killing it
 // would leave a lock that only root can clear.
 func (d *work[D]) settleCreate(ctx context.Context) error {
-	var failed *pve.TaskError
+	var err error
 	if d.rec.CreateTask == "" {
-		if err := d.finishOthers(ctx); err != nil && !errors.As(err, &failed) {
-			return err
-		}
-		return nil
+		err = d.finishOthers(ctx)
+	} else {
+		err = d.wait(ctx, &d.rec.CreateTask, "let the create end")
 	}
-	if err := d.wait(ctx, &d.rec.CreateTask, "let the create end"); err != nil && !errors.As(err, &failed) {
-		return err
+	if pve.IsTaskFailure(err) || errors.Is(err, pve.ErrTaskLost) {
+		return nil // it has ended; whose says what is there
 	}
-	return nil
+	return err
 }
 
 func (d *work[D]) destroyOnce(ctx context.Context) error {

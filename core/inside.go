@@ -43,7 +43,7 @@ func (c *Core) inside(ctx context.Context, l *liveHost, a app, name, script stri
 			return exit, tail, err
 		}
 	}
-	return exit, tail, fmt.Errorf("%s was interrupted three times inside the container: %w", name, errPassing)
+	return exit, tail, passing{fmt.Errorf("%s was interrupted three times inside the container", name)}
 }
 
 // detached is ctx, but its end only stops the following of a script: the script

@@ -249,3 +249,8 @@ func (e *awayError) Unwrap() error { return e.err }
 
 // errPassing marks a failure that may pass by itself: it is tried again.
 var errPassing = errors.New("may pass")
+
+// passing marks an error so, without a word more.
+type passing struct{ error }
+
+func (p passing) Unwrap() []error { return []error{p.error, errPassing} }

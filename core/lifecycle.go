@@ -148,7 +148,7 @@ func (d *work[D]) check(ctx context.Context) (gone bool, err error) {
 	case who == foreign:
 		return false, &Error{Kind: ErrConflict, Text: fmt.Sprintf("CT %d on %s does not carry our marks any more", d.app.VMID, d.app.Node), Hint: "look at it in Proxmox: nothing was done to it"}
 	case who == unready:
-		return false, fmt.Errorf("CT %d is being made by somebody: %w", d.app.VMID, errPassing)
+		return false, passing{fmt.Errorf("CT %d is being made by somebody", d.app.VMID)}
 	}
 	return who == absent, nil
 }

@@ -10,8 +10,8 @@ import (
 type meter struct{ layers, pulled int }
 
 var (
-	download = regexp.MustCompile(`^\s*\d+K [ .]*(\d{1,3})% `)                       // wget, in task logs
-	counted  = regexp.MustCompile(`^\((\d+)/(\d+)\) `)                               // apk: (3/25) Installing …
+	download = regexp.MustCompile(`^\s*\d+K [ .]*(\d{1,3})% `)                        // wget, in task logs
+	counted  = regexp.MustCompile(`^\((\d+)/(\d+)\) `)                                // apk: (3/25) Installing …
 	layer    = regexp.MustCompile(`^[0-9a-f]{12}:? (Pulling fs layer|Pull complete)`) // docker pull
 	layerBar = regexp.MustCompile(`^[0-9a-f]{12}:? (Waiting|Verifying|Download|Extracting|Already exists)`)
 )

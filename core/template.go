@@ -84,7 +84,7 @@ func (d *deploying) downloadTemplate(ctx context.Context, storages []pve.NodeSto
 		return err
 	}
 	if d.Data.Template == "" {
-		return fmt.Errorf("%s was downloaded to %s but is not listed there: %w", best, to.Name, errPassing)
+		return passing{fmt.Errorf("%s was downloaded to %s but is not listed there", best, to.Name)}
 	}
 	d.Logf(jobs.Info, "template %s", d.Data.Template)
 	return d.Save()

@@ -1,6 +1,8 @@
 package machine
 
 import (
+	"os"
+	"path"
 	"sort"
 	"strings"
 	"time"
@@ -117,11 +119,12 @@ func (k *packages) apkUpdate(p *unix.Proc, quiet bool) int {
 
 func (k *packages) apkAdd(p *unix.Proc, names []string, set map[string]bool) int {
 	quiet := set["quiet"]
-	if !k.apkLock(p) {
+	lock, ok := held(p, apkLockFile)
+	if !ok {
 		p.Errf("ERROR: Unable to lock database: temporary error (try again later)\nERROR: Failed to open apk database: temporary error (try again later)\n")
 		return 99
 	}
-	defer p.K.FS.Remove(apkLockFile)
+	defer lock.Close()
 	_, err := p.K.FS.Stat(apkIndex)
 	indexed := err == nil
 	if set["no-cache"] || set["update-cache"] {
@@ -187,15 +190,19 @@ func (k *packages) apkUpdateQuietly(p *unix.Proc, quiet bool) int {
 
 const apkLockFile = "/lib/apk/db/lock"
 
-// apkLock keeps two apk apart.
-func (k *packages) apkLock(p *unix.Proc) bool {
-	p.K.FS.MkdirAll("/lib/apk/db", 0o755)
-	h, err := p.K.FS.Open(apkLockFile, createExclusive, 0o600)
+// held takes the lock by which a package manager keeps a second one of its kind away. As with the real ones it is the
+// kernel's, not the file's: it does not outlive its process, however that ends.
+func held(p *unix.Proc, file string) (*unix.File, bool) {
+	p.K.FS.MkdirAll(path.Dir(file), 0o755)
+	f, err := p.Open(file, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
-		return false
+		return nil, false
 	}
-	h.Close()
-	return true
+	if f.Lock(p.Context(), true, false) != nil {
+		f.Close()
+		return nil, false
+	}
+	return f, true
 }
 
 func (k *packages) megabytes() int64 { return (baseDisk["alpine"] + k.size()) >> 20 }

@@ -1,17 +1,13 @@
 package machine
 
 import (
-	"os"
 	"strings"
 	"time"
 
 	"proximity/pvesim/machine/unix"
 )
 
-const (
-	createExclusive = os.O_WRONLY | os.O_CREATE | os.O_EXCL
-	aptLists        = "/var/lib/apt/lists/deb.debian.org_debian_dists_trixie_InRelease"
-)
+const aptLists = "/var/lib/apt/lists/deb.debian.org_debian_dists_trixie_InRelease"
 
 // apt is apt-get and apt: update, install, remove, purge, upgrade, clean.
 func (k *packages) apt(p *unix.Proc) int {
@@ -111,21 +107,19 @@ func (k *packages) aptUpdate(p *unix.Proc, quiet int) int {
 
 func (k *packages) aptInstall(p *unix.Proc, names []string, yes bool, quiet int) int {
 	lock := "/var/lib/dpkg/lock-frontend"
-	p.K.FS.MkdirAll("/var/lib/dpkg", 0o755)
-	h, err := p.K.FS.Open(lock, createExclusive, 0o640)
-	if err != nil {
+	h, ok := held(p, lock)
+	if !ok {
 		p.Errf("E: Could not get lock %s. It is held by process 1234 (apt-get)\nE: Unable to acquire the dpkg frontend lock (%s), is another process using it?\n", lock, lock)
 		return 100
 	}
-	h.Close()
-	defer p.K.FS.Remove(lock)
+	defer h.Close()
 	say := func(format string, a ...any) {
 		if quiet < 2 {
 			p.Outf(format, a...)
 		}
 	}
 	say("Reading package lists...\nBuilding dependency tree...\n")
-	_, err = p.K.FS.Stat(aptLists)
+	_, err := p.K.FS.Stat(aptLists)
 	list, unknown := k.plan(names)
 	var missing []string
 	for _, name := range append(unknown, list...) {
