@@ -87,7 +87,8 @@ func (d *work[D]) start(ctx context.Context) error {
 			return err
 		}
 	}
-	return d.wait(ctx, &d.rec.StartTask, "start the container")
+	// A start whose answer was lost may have been faster than this one.
+	return ignore(d.wait(ctx, &d.rec.StartTask, "start the container"), pve.ErrRunning)
 }
 
 // wait follows a recorded task to its end; a failed one is forgotten, so that a
