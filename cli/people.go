@@ -73,7 +73,7 @@ func (r *run) usersAdd() *cobra.Command {
 			if err := r.Core.AddUser(r.Actor, args[0], core.Role(role), []string{lines}); err != nil {
 				return err
 			}
-			return r.print(map[string]string{"user": args[0], "role": role}, func() error {
+			return r.print(map[string]string{"user": args[0]}, func() error {
 				fmt.Fprintf(r.Out, "%s may log in\n", args[0])
 				return nil
 			})
