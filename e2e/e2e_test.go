@@ -171,7 +171,8 @@ func crash(ts *testscript.TestScript, neg bool, args []string) {
 	delete(servers(ts), args[0])
 }
 
-// stop NAME: SIGTERM; the server must end well within ten seconds.
+// stop NAME: SIGTERM; the server must end well within ten seconds. What it
+// said beside the ready line is then in NAME.err.
 func stop(ts *testscript.TestScript, neg bool, args []string) {
 	s := servers(ts)[args[0]]
 	ts.Check(s.cmd.Process.Signal(syscall.SIGTERM))
@@ -181,6 +182,7 @@ func stop(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("%s has not ended 10 s after SIGTERM", args[0])
 	}
 	delete(servers(ts), args[0])
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]+".err"), s.err.Bytes(), 0o600))
 	if s.exit != nil {
 		ts.Fatalf("%s ended with %v\n%s", args[0], s.exit, s.err)
 	}
