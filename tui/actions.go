@@ -57,8 +57,13 @@ func hostOf(on object) string {
 	return host
 }
 
-// deployNew opens the form for the item selected, else the catalogue.
+// deployNew opens the form for the item selected, or for an app whose deploy
+// failed; else the catalogue.
 func deployNew(c *Console, on object) tea.Cmd {
+	if a, ok := c.wrecked(on); ok {
+		c.say(info, "deploying "+a.Hostname+" again · 3 lists other apps")
+		return deployAgain(c, appObject(a.ID))
+	}
 	if on.kind == itemKind {
 		return openDeploy(c, on.id)
 	}
@@ -97,8 +102,11 @@ func match(dir int) func(*Console, object) tea.Cmd {
 	}
 }
 
-// askStop asks before a job is stopped.
+// askStop asks before a job or an app is stopped.
 func askStop(c *Console, on object) tea.Cmd {
+	if on.kind != jobKind {
+		return c.askApps(core.StopApp, on)
+	}
 	j, ok := c.jobOf(on)
 	if !ok {
 		return nil
@@ -174,11 +182,20 @@ func markAll(c *Console, _ object) tea.Cmd { c.page().(lister).list().MarkAll();
 // cannot act now.
 func actions(c *Console, on object) tea.Cmd {
 	var can, cannot []ui.Item
+	heading := c.nameOf(on)
+	marked := c.aim(c.keys.verb["start"]).kind == marksKind
+	if marked {
+		heading = c.nameOf(object{kind: marksKind}) + " · " + heading
+	}
 	for _, b := range c.keys.table {
 		if b.where&on.scope() == 0 || b.verb == "actions" {
 			continue
 		}
-		it := ui.Item{Label: b.verb, Detail: b.help, Reason: c.reason(b, on), Value: b, Key: b.shown()}
+		at := c.aim(b)
+		it := ui.Item{Label: b.verb, Detail: b.help, Reason: c.reason(b, at), Value: target{b, at}, Key: b.shown()}
+		if marked {
+			it.Label += " " + c.nameOf(at)
+		}
 		if it.Reason == "" {
 			can = append(can, it)
 		} else {
@@ -186,8 +203,11 @@ func actions(c *Console, on object) tea.Cmd {
 		}
 	}
 	c.over = &menu{
-		heading: c.nameOf(on), menu: ui.Menu{Items: append(can, cannot...)},
-		choose: func(c *Console, it ui.Item) tea.Cmd { return c.act(it.Value.(*binding), on) },
+		heading: heading, menu: ui.Menu{Items: append(can, cannot...)},
+		choose: func(c *Console, it ui.Item) tea.Cmd {
+			t := it.Value.(target)
+			return c.act(t.b, t.on)
+		},
 	}
 	return nil
 }
@@ -199,6 +219,9 @@ func (c *Console) nameOf(on object) string {
 		if a, ok := c.appOf(on); ok {
 			return a.Hostname
 		}
+	case marksKind:
+		ids, _ := c.targets(on)
+		return ui.Count(len(ids), "marked app")
 	case jobKind:
 		if j, ok := c.jobOf(on); ok {
 			return "#" + on.id + " " + j.Title

@@ -198,8 +198,8 @@ func (p *app) body(c *Console, w, h int) []string {
 func (p *app) headline(c *Console, w int) string {
 	a := &p.view
 	l := c.theme.NewLine(w)
-	sign, role := statusLook(a)
-	l.Space(1).Add(ui.Strong, a.Hostname).Space(3).Add(role, sign+" "+string(a.Status))
+	sign, word, role := statusLook(a)
+	l.Space(1).Add(ui.Strong, a.Hostname).Space(3).Add(role, sign+" "+word)
 	if a.Status == core.StatusRunning && a.Metrics != nil && !a.Stale {
 		l.Add(ui.Muted, " "+ui.Span(time.Duration(a.Metrics.Uptime)*time.Second))
 	}
@@ -305,6 +305,10 @@ func (p *app) trouble(c *Console, w int) []string {
 			l := c.theme.NewLine(w)
 			out = append(out, l.Space(4).Add(ui.Text, s).String())
 		}
+	}
+	if p.view.Job == nil {
+		l := c.theme.NewLine(w)
+		out = append(out, l.Space(4).Join(c.wayOut(w-4, &p.view)).String())
 	}
 	return append(out, "")
 }

@@ -150,13 +150,16 @@ func (p *apps) strip(c *Console, w int, a *core.AppView) []string {
 	l.Reset(w)
 	l.Space(3)
 	switch {
-	case a.Status == core.StatusError:
-		l.Add(ui.Error, a.Error)
-		if a.Hint != "" {
-			l.Add(ui.Muted, " · "+a.Hint)
-		}
 	case a.Job != nil:
 		l.Add(ui.Busy, jobLine(a.Job))
+	case a.Status == core.StatusError:
+		out := c.wayOut(w, a).Space(1)
+		text := c.theme.NewLine(max(12, l.Left()-out.W()-2))
+		text.Add(ui.Error, a.Error)
+		if a.Hint != "" {
+			text.Add(ui.Muted, " · "+a.Hint)
+		}
+		l.Join(text).Ends(out)
 	case a.Stale:
 		l.Add(ui.Stale, a.Host+" does not answer: numbers are from "+ui.When(c.now(), a.AsOf, c.loc))
 	case a.Drift != "":
@@ -183,20 +186,28 @@ func jobLine(j *core.JobRef) string {
 	return s + " " + ui.Percent(j.Progress)
 }
 
-// statusLook is the symbol and role of an app's state.
-func statusLook(a *core.AppView) (string, ui.Role) {
+// statusLook is the symbol, word and role of an app's state, or of the job that
+// is changing it.
+func statusLook(a *core.AppView) (sign, word string, role ui.Role) {
+	word = string(a.Status)
+	if a.Job != nil {
+		switch a.Job.Kind {
+		case "start", "stop", "restart":
+			return ui.Half, doing(core.AppVerb(a.Job.Kind)), ui.Busy
+		}
+	}
 	switch a.Status {
 	case core.StatusRunning:
 		if a.Stale {
-			return ui.Dot, ui.Stale
+			return ui.Dot, word, ui.Stale
 		}
-		return ui.Dot, ui.OK
+		return ui.Dot, word, ui.OK
 	case core.StatusStopped:
-		return ui.Ring, ui.Muted
+		return ui.Ring, word, ui.Muted
 	case core.StatusError:
-		return ui.Cross, ui.Error
+		return ui.Cross, word, ui.Error
 	}
-	return ui.Half, ui.Busy
+	return ui.Half, word, ui.Busy
 }
 
 // noApps is the first run: why it is empty, and the key that fills it.
@@ -302,10 +313,9 @@ func (r *appRows) Cell(l *ui.Line, i, col, width int, selected bool) {
 	case appName:
 		nameCell(l, a.Hostname, width, selected)
 	case appStatus:
-		sign, role := statusLook(a)
+		sign, word, role := statusLook(a)
 		l.Add(role, sign).Space(1)
-		word := string(a.Status)
-		if a.Drift != "" && width > 10 {
+		if a.Drift != "" && a.Job == nil && width > 10 {
 			word += " " + ui.Alert
 		}
 		l.Cell(role, word, width-2)
@@ -366,7 +376,7 @@ func (r *appRows) Cell(l *ui.Line, i, col, width int, selected bool) {
 func (r *appRows) Joined(l *ui.Line, i, width int) bool {
 	a := &r.apps[i]
 	switch {
-	case a.Job != nil && a.Status != core.StatusRunning && a.Status != core.StatusStopped:
+	case a.Job != nil:
 		progressCell(l, a.Job, width)
 	case a.Status == core.StatusError:
 		l.Cell(ui.Error, a.Error, width)

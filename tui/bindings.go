@@ -25,9 +25,13 @@ func bindings() []*binding {
 		{verb: "follow", keys: []string{"f"}, hint: "follow", where: inLog, help: "follow the log, or stop following", run: follow},
 		{verb: "next match", keys: []string{"n"}, hint: "next", where: inSearch, help: "next line with the text searched for", run: match(1)},
 		{verb: "previous match", keys: []string{"N"}, where: inSearch, help: "previous line with the text searched for", why: needsSearch, run: match(-1)},
-		{verb: "stop", keys: []string{"t"}, hint: "stop", where: onJob | onApp, class: disruptive, help: "stop a job and undo what it made", why: mayStop, run: askStop},
+		{verb: "start", keys: []string{"s"}, hint: "start", inLog: noHint, where: onApp, many: true, help: "start the app", why: may(core.StartApp), run: startApps},
+		{verb: "stop", keys: []string{"t"}, hint: "stop", where: onJob | onApp, many: true, class: disruptive, help: "stop the app; stop a job and undo what it made", why: mayStop, run: askStop},
+		{verb: "restart", keys: []string{"r"}, hint: "restart", inLog: noHint, where: onApp, many: true, class: disruptive, help: "shut the app down and start it again", why: may(core.RestartApp),
+			run: func(c *Console, on object) tea.Cmd { return c.askApps(core.RestartApp, on) }},
 		{verb: "actions", keys: []string{"a"}, hint: "actions", where: always, help: "all that can be done with the selection", why: needsObject, run: actions},
 		{verb: "new", keys: []string{"n"}, hint: "deploy", where: always, help: "deploy an app", why: mayDeploy, run: deployNew},
+		{verb: "delete", keys: []string{"d"}, hint: "delete", inLog: noHint, where: onApp, many: true, class: destructive, help: "destroy the app, its container and its data", why: may(core.DeleteApp), run: askDelete},
 		{verb: "logs", keys: []string{"l"}, hint: "log", where: onApp | onJob, help: "show what the app or the job prints", why: mayShowLogs, run: showLogs},
 		{verb: "web address", keys: []string{"w"}, hint: "web", where: onApp, help: "copy the app's web address", why: needsURL, run: copyURL},
 		{verb: "next tab", keys: []string{"right", "]"}, hint: "tab", where: inTabs, help: "next tab", run: tabbing(1)},
@@ -40,6 +44,7 @@ func bindings() []*binding {
 		{verb: "mark all", keys: []string{"*"}, where: inMarks, help: "mark or unmark all rows shown", why: needsRow, run: markAll},
 		{verb: "copy", keys: []string{"y"}, hint: "copy", where: onObject, help: "copy an address, a name, an error or a command", run: copyMenu},
 		{verb: "view raw", keys: []string{"v"}, hint: "raw", where: onObject, help: "show all that is known, or the recipe", run: viewRaw},
+		{verb: "deploy again", where: onApp, help: "another one of the same recipe and size", why: mayDeploy, run: deployAgain},
 		{verb: "show secrets", where: onApp, help: "show the generated passwords (the audit notes it)", why: mayChangeApp, run: showSecrets},
 		{verb: "go to job", where: onApp, help: "open the job that works on the app", why: needsJob, run: openAppJob},
 
@@ -47,7 +52,7 @@ func bindings() []*binding {
 		{verb: "back", keys: []string{"esc"}, form: "leave, the draft is kept", where: always, help: "close, clear the filter, go back", run: goBack},
 		{verb: "palette", keys: []string{":"}, hint: "command", where: always, help: "find anything and do it", run: func(c *Console, _ object) tea.Cmd { c.openPalette(""); return nil }},
 		{verb: "refresh", keys: []string{"ctrl+r"}, hint: "", where: always, help: "ask all hosts now", run: refreshAll},
-		{verb: "retry", keys: []string{"r"}, hint: "retry", where: onHost | onNode | onApp | onJob, help: "ask the host again now", why: mayRetry, run: retryHost},
+		{verb: "retry", keys: []string{"r"}, hint: "retry", where: onHost | onNode | onJob, help: "ask the host again now", why: mayRetry, run: retryHost},
 	}
 	for _, d := range screenOrder {
 		t = append(t, &binding{
@@ -73,14 +78,12 @@ func coming() []*binding {
 		t = append(t, &binding{verb: verb, keys: []string{key}, help: help, where: where,
 			why: notYet(help, always), run: func(*Console, object) tea.Cmd { return nil }})
 	}
-	add("s", "start", "starting apps", onApp)
 	add("b", "back up", "backing up apps", onApp)
 	add("c", "clone", "cloning apps", onApp)
 	add("u", "update", "updating apps", onApp)
 	add("e", "edit", "changing the configuration", onApp|onHost|onNode)
 	add("x", "shell", "a shell inside the app", onApp|onNode)
 	add("p", "ports", "tunnels to an app's port", onApp)
-	add("d", "delete", "deleting apps", onApp)
 	add("z", "undo", "undoing the last change", always)
 	return t
 }
@@ -99,7 +102,7 @@ func notYet(what string, on scope) func(*Console, object) string {
 // scope is the scope bit of the object's kind.
 func (o object) scope() scope {
 	switch o.kind {
-	case appKind:
+	case appKind, marksKind:
 		return onApp
 	case jobKind:
 		return onJob
@@ -152,7 +155,7 @@ func (c *Console) away(a *core.AppView) string {
 	if !a.Stale {
 		return ""
 	}
-	return a.Host + " has not answered since " + a.AsOf.In(c.loc).Format("15:04:05") + " · r asks it now"
+	return a.Host + " has not answered since " + a.AsOf.In(c.loc).Format("15:04:05") + " · ctrl+r asks it now"
 }
 
 func mayShowLogs(c *Console, on object) string {
@@ -166,13 +169,7 @@ func mayShowLogs(c *Console, on object) string {
 }
 
 func mayRetry(c *Console, on object) string {
-	switch on.kind {
-	case appKind:
-		if a, ok := c.appOf(on); ok && a.Stale {
-			return ""
-		}
-		return "not in this version yet: restarting apps"
-	case jobKind:
+	if on.kind == jobKind {
 		return "not in this version yet: running a job again"
 	}
 	return ""
@@ -191,12 +188,8 @@ func mayChangeApp(c *Console, on object) string {
 }
 
 func mayStop(c *Console, on object) string {
-	if on.kind == appKind {
-		a, ok := c.appOf(on)
-		if ok && a.Job != nil {
-			return "job " + jobID(a.Job.ID) + " works on " + a.Hostname + ": open it (6) to stop it"
-		}
-		return "not in this version yet: stopping apps"
+	if on.kind != jobKind {
+		return may(core.StopApp)(c, on)
 	}
 	j, ok := c.jobOf(on)
 	switch {
@@ -349,9 +342,6 @@ func refreshAll(c *Console, _ object) tea.Cmd {
 
 func retryHost(c *Console, on object) tea.Cmd {
 	host := hostOf(on)
-	if a, ok := c.appOf(on); ok {
-		host = a.Host
-	}
 	c.say(info, "asking "+host+" now")
 	return c.do("", func(context.Context) error { c.core.Refresh(host); return nil })
 }

@@ -56,6 +56,7 @@ type Console struct {
 	keys     keymap
 	notices  notices
 	alertAt  int
+	guess    int             // index of the app asked for last
 	live     map[uint64]bool // unfinished jobs as last seen
 	spark    map[string][]float64
 	tickGen  uint64
@@ -244,6 +245,8 @@ func (c *Console) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 		if _, deed := m.body.(deployAnswer); deed || c.open(m.to) {
 			return c, m.to.receive(c, m.gen, m.body)
 		}
+	case deed:
+		return c, c.tell(m)
 	case doneMsg:
 		if m.err != nil {
 			c.fail(m.text, m.err)

@@ -26,6 +26,7 @@ type Core interface {
 	CheckDeploy(a core.Actor, r core.DeployRequest) core.DeployCheck
 	DeployApp(ctx context.Context, a core.Actor, r core.DeployRequest) (core.AppView, core.JobView, error)
 	AppLogs(ctx context.Context, a core.Actor, name string, tail int, follow bool, line func(string)) error
+	DoApp(ctx context.Context, a core.Actor, verb core.AppVerb, name string) (core.JobView, error)
 	AppSecrets(ctx context.Context, a core.Actor, name string) (map[string]string, error)
 
 	Job(ctx context.Context, a core.Actor, id uint64) (core.JobView, error)

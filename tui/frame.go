@@ -313,12 +313,11 @@ func (c *Console) hints() string {
 	if typing {
 		tail = 0
 	}
-	on := c.page().on(c)
 	seen := ""
 	here := c.page().scope(c)
 	for _, b := range c.keys.table {
 		hint := b.hintIn(here)
-		if hint == "" || hint == seen || !c.applies(b) || c.reason(b, on) != "" {
+		if hint == "" || hint == seen || !c.applies(b) || c.reason(b, c.aim(b)) != "" {
 			continue
 		}
 		key := b.shown()

@@ -46,6 +46,9 @@ func views() []struct {
 		{"help", []string{"2", "?"}},
 		{"actions", []string{"2", "a"}},
 		{"stop", []string{"6", "t"}},
+		{"stop-apps", []string{"2", "*", "t"}},
+		{"marks", []string{"2", "*", "a"}},
+		{"delete", []string{"2", "down", "down", "d", "g", "i"}},
 		{"alerts", []string{"!"}},
 		{"recipe", []string{"3", "v"}},
 	}

@@ -40,17 +40,21 @@ const (
 	destructive              // the overlay wants the name typed, focus on Cancel
 )
 
+// noHint in the place of a hint leaves it out.
+const noHint = "-"
+
 // binding is one verb: everything that dispatch, hints, help, the actions menu
 // and the palette need to know of it.
 type binding struct {
 	verb  string   // unique, and what the palette calls it
 	keys  []string // none: menu and palette only
 	hint  string   // in the row of hints; "" = not there
-	inLog string   // the hint where a log is read, if it is another
+	inLog string   // the hint where a log is read, if it is another or noHint
 	form  string   // the hint in a form, if it is another
 	help  string   // one line
 	where scope    // always, or any of these
 	class class
+	many  bool                                // acts on all marked apps at once
 	why   func(c *Console, on object) string  // why not now; nil = it can always
 	run   func(c *Console, on object) tea.Cmd // nil never
 }
@@ -78,6 +82,8 @@ func (b *binding) hintIn(s scope) string {
 	switch {
 	case s&inForm != 0:
 		return b.form
+	case s&inLog != 0 && b.inLog == noHint:
+		return ""
 	case s&inLog != 0 && b.inLog != "":
 		return b.inLog
 	}
@@ -195,10 +201,14 @@ func (c *Console) bound(key string) *binding {
 
 func (c *Console) dispatch(key string) tea.Cmd {
 	if b := c.bound(key); b != nil {
-		return c.act(b, c.page().on(c))
+		return c.act(b, c.aim(b))
 	}
 	if bs := c.keys.byKey[key]; len(bs) > 0 {
-		c.say(info, keyName(key)+" is for "+bs[0].where.String()+": "+bs[0].help)
+		var uses []string
+		for _, b := range bs {
+			uses = append(uses, b.where.String()+": "+b.help)
+		}
+		c.say(info, keyName(key)+" is for "+strings.Join(uses, "; for "))
 		return nil
 	}
 	c.say(info, keyName(key)+" is no key here · ? lists the keys")

@@ -198,6 +198,7 @@ const (
 	nodeKind
 	hostKind
 	itemKind
+	marksKind // the marked apps, by no id
 )
 
 // object is something verbs act on.
@@ -210,7 +211,17 @@ func (c *Console) appOf(o object) (core.AppView, bool) {
 	if o.kind != appKind {
 		return core.AppView{}, false
 	}
-	return c.world.App(o.id)
+	// Asked for one app many times a frame: where it was last is a good guess.
+	if i := c.guess; i < len(c.world.Apps) && c.world.Apps[i].ID == o.id {
+		return c.world.Apps[i], true
+	}
+	for i := range c.world.Apps {
+		if c.world.Apps[i].ID == o.id {
+			c.guess = i
+			return c.world.Apps[i], true
+		}
+	}
+	return core.AppView{}, false
 }
 
 func (c *Console) jobOf(o object) (core.JobView, bool) {

@@ -90,8 +90,8 @@ func (c *Console) paletteItems(q string) ([]ui.Item, int) {
 
 // findVerbs finds what can be done here, and with the selection.
 func (c *Console) findVerbs(f *finds) {
-	on := c.page().on(c)
 	for _, b := range c.keys.table {
+		on := c.aim(b)
 		global := b.where == always
 		if b.motion() || !global && b.where&onObject&on.scope() == 0 {
 			continue
@@ -118,7 +118,7 @@ func (c *Console) findObjects(f *finds) {
 		set uint
 	}
 	verbs := func(kind scope) (vs []verb) {
-		for _, name := range []string{"open", "logs", "web address", "new", "stop", "show secrets"} {
+		for _, name := range []string{"open", "logs", "web address", "new", "start", "stop", "restart", "delete", "show secrets"} {
 			b := c.keys.verb[name]
 			if b.where&kind != 0 || name == "new" && kind == onItem {
 				vs = append(vs, verb{b, hits(verbWord(b), f.terms)})
@@ -197,7 +197,8 @@ func (c *Console) openHelp() {
 		menu:    ui.Menu{Prompt: "search: ", Input: &ui.Input{Max: 60}, Empty: "no key does that · esc closes"},
 		fill:    func(c *Console, q string) ([]ui.Item, int) { return c.helpItems(q) },
 		choose: func(c *Console, it ui.Item) tea.Cmd {
-			return c.act(it.Value.(*binding), c.page().on(c))
+			b := it.Value.(*binding)
+			return c.act(b, c.aim(b))
 		},
 		keys: "type to search   enter do it   ↑↓ move   esc close",
 	}
@@ -208,7 +209,6 @@ func (c *Console) openHelp() {
 func (c *Console) helpItems(q string) ([]ui.Item, int) {
 	terms := strings.Fields(strings.ToLower(q))
 	all := uint(1)<<min(len(terms), 32) - 1
-	on := c.page().on(c)
 	var here, moves, there []ui.Item
 	for _, b := range c.keys.table {
 		keys := strings.Join(b.keys, " ")
@@ -225,7 +225,7 @@ func (c *Console) helpItems(q string) ([]ui.Item, int) {
 			there = append(there, it)
 			continue
 		}
-		if why := c.reason(b, on); why != "" {
+		if why := c.reason(b, c.aim(b)); why != "" {
 			it.Reason = b.verb + ": " + why
 			there = append(there, it)
 			continue

@@ -3,6 +3,7 @@ package tui
 import (
 	"errors"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -105,12 +106,18 @@ func TestOldDataIsDated(t *testing.T) {
 		t.Error("nodes do not date old numbers")
 	}
 	c = at(t, newScripted(), look{}, []string{"2", "end", "l"})
-	if n, _ := c.notices.current(); n.text != "barn has not answered since 14:30:02 · r asks it now" || len(c.stack) != 0 {
+	if n, _ := c.notices.current(); n.text != "barn has not answered since 14:30:02 · ctrl+r asks it now" || len(c.stack) != 0 {
 		t.Errorf("a verb on a host that is away says %q", n.text)
 	}
-	press(c, "r")
-	if n, _ := c.notices.current(); n.text != "asking barn now" {
-		t.Errorf("r says %q", n.text)
+	for _, k := range []string{"s", "t", "r", "d"} {
+		press(c, k)
+		if n, _ := c.notices.current(); n.text != "barn has not answered since 14:30:02 · ctrl+r asks it now" || c.over != nil {
+			t.Errorf("%s on a host that is away says %q", k, n.text)
+		}
+	}
+	press(c, "ctrl+r")
+	if n, _ := c.notices.current(); n.text != "asking all hosts now" {
+		t.Errorf("ctrl+r says %q", n.text)
 	}
 	s := newScripted()
 	s.world.Totals = core.Totals{Nodes: 3}
@@ -188,11 +195,19 @@ func TestReasonsAreSentences(t *testing.T) {
 }
 
 // TestOneKeyOneVerb is rule 7: no key has two verbs, but n in a log with a
-// search; and none of the keys that are never bound has one.
+// search, and r, which is "re-" whatever it is on: restart an app, retry a
+// host; and none of the keys that are never bound has one.
 func TestOneKeyOneVerb(t *testing.T) {
 	seen := map[string]string{}
 	verbs := map[string]bool{}
+	again := scope(0)
 	for _, b := range bindings() {
+		if slices.Contains(b.keys, "r") {
+			if b.where == always || b.where&^onObject != 0 || again&b.where != 0 {
+				t.Errorf("r may be %s where it is something else", b.verb)
+			}
+			again |= b.where
+		}
 		if verbs[b.verb] {
 			t.Errorf("two bindings are called %q", b.verb)
 		}
@@ -201,7 +216,7 @@ func TestOneKeyOneVerb(t *testing.T) {
 			t.Errorf("%q has no work or no help", b.verb)
 		}
 		for _, k := range b.keys {
-			if was := seen[k]; was != "" && !(k == "n" && b.where == inSearch || k == "n" && was == "next match") {
+			if was := seen[k]; was != "" && !(k == "n" && b.where == inSearch || k == "n" && was == "next match" || k == "r" && was == "restart" && b.verb == "retry") {
 				t.Errorf("%q is %s and %s", k, was, b.verb)
 			}
 			seen[k] = b.verb
@@ -210,7 +225,7 @@ func TestOneKeyOneVerb(t *testing.T) {
 			}
 		}
 	}
-	for k, verb := range map[string]string{":": "palette", "/": "filter", "?": "help", "!": "alerts", "a": "actions", "t": "stop", "d": "delete", "q": "quit", "z": "undo"} {
+	for k, verb := range map[string]string{":": "palette", "/": "filter", "?": "help", "!": "alerts", "a": "actions", "s": "start", "t": "stop", "d": "delete", "q": "quit", "z": "undo"} {
 		if seen[k] != verb {
 			t.Errorf("%s is %q, want %q", k, seen[k], verb)
 		}

@@ -30,6 +30,8 @@ type scripted struct {
 	place   []byte
 	calls   map[string]int
 	deploys []core.DeployRequest
+	deeds   []string         // "verb id" of every DoApp
+	refuse  map[string]error // by app id: what DoApp answers
 	logs    []core.LogLine
 	appLog  []string
 	present []core.Presence
@@ -149,6 +151,42 @@ func (s *scripted) DeployApp(_ context.Context, a core.Actor, r core.DeployReque
 	s.world = &w
 	s.mu.Unlock()
 	return app, j, nil
+}
+
+// DoApp begins a job that stays at its first step, as core would.
+func (s *scripted) DoApp(_ context.Context, a core.Actor, v core.AppVerb, id string) (core.JobView, error) {
+	s.called("DoApp")
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.deeds = append(s.deeds, string(v)+" "+id)
+	if s.calls == nil {
+		s.calls = map[string]int{}
+	}
+	s.calls["DoApp "+string(v)]++
+	if s.fail != nil {
+		return core.JobView{}, s.fail
+	}
+	if err := s.refuse[id]; err != nil {
+		return core.JobView{}, err
+	}
+	w := *s.world
+	w.Apps = append([]core.AppView(nil), w.Apps...)
+	for i := range w.Apps {
+		x := &w.Apps[i]
+		if x.ID != id {
+			continue
+		}
+		j := core.JobView{ID: uint64(900 + len(s.deeds)), Kind: string(v), Title: string(v) + " " + x.Hostname, AppID: id, Target: x.Hostname, Owner: a.User, State: "running", CreatedAt: noon, StartedAt: noon, Step: 1,
+			Steps: []core.StepView{{Name: "s", Title: "shut the container down", State: "running"}, {Name: "t", Title: string(v) + " the container", State: "pending"}}}
+		x.Job = &core.JobRef{ID: j.ID, Kind: j.Kind, State: j.State, Step: 1, Steps: 2, Title: j.Steps[0].Title}
+		if v == core.DeleteApp {
+			x.Status = core.StatusRemoving
+		}
+		w.Jobs = append([]core.JobView{j}, w.Jobs...)
+		s.world = &w
+		return j, nil
+	}
+	return core.JobView{}, &core.Error{Kind: core.ErrNotFound, Text: "there is no app " + id}
 }
 
 func (s *scripted) AppLogs(ctx context.Context, _ core.Actor, _ string, _ int, follow bool, line func(string)) error {

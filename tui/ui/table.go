@@ -46,6 +46,9 @@ type Table struct {
 	terms []string
 	query string
 	marks map[string]bool
+	found []string // the marked ids that exist, unless stale
+	veil  int      // of those, how many the filter hides
+	stale bool
 	shown int // rows drawn last, for paging
 	width []int
 	forW  int
@@ -65,6 +68,7 @@ func (t *Table) arrange() {
 		return
 	}
 	n := t.rows.Len()
+	t.stale = true
 	t.view = t.view[:0]
 	for i := range n {
 		if len(t.terms) == 0 || t.rows.Match(i, t.terms) {
@@ -196,6 +200,7 @@ func (t *Table) Mark() {
 	if t.marks == nil {
 		t.marks = map[string]bool{}
 	}
+	t.stale = true
 	if t.marks[id] {
 		delete(t.marks, id)
 	} else {
@@ -206,6 +211,7 @@ func (t *Table) Mark() {
 
 // MarkAll marks all rows shown, or unmarks them if all are.
 func (t *Table) MarkAll() {
+	t.stale = true
 	all := len(t.view) > 0
 	for _, r := range t.view {
 		all = all && t.marks[t.rows.ID(r)]
@@ -228,6 +234,9 @@ func (t *Table) Marked() (ids []string, hidden int) {
 	if len(t.marks) == 0 || t.rows == nil {
 		return nil, 0
 	}
+	if !t.stale {
+		return t.found, t.veil
+	}
 	for i := range t.rows.Len() {
 		if id := t.rows.ID(i); t.marks[id] {
 			ids = append(ids, id)
@@ -236,11 +245,20 @@ func (t *Table) Marked() (ids []string, hidden int) {
 			}
 		}
 	}
+	t.found, t.veil, t.stale = ids, hidden, false
 	return ids, hidden
 }
 
-// Unmark forgets all marks.
-func (t *Table) Unmark() { clear(t.marks) }
+// Unmark forgets the marks of these rows, or all if none is given.
+func (t *Table) Unmark(ids ...string) {
+	if len(ids) == 0 {
+		clear(t.marks)
+	}
+	for _, id := range ids {
+		delete(t.marks, id)
+	}
+	t.stale = true
+}
 
 // lead is what stands before the first column: mark, cursor bar.
 const lead = 3
