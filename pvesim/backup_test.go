@@ -171,6 +171,11 @@ func TestSnapshotsRollBack(t *testing.T) {
 	if got := r.inside(100, "cat /root/n"); got != "one\n" {
 		t.Errorf("after the rollback: %q", got)
 	}
+	r.inside(100, "echo more >> /root/n; rm /etc/hostname")
+	r.done("POST", at+"/s1/rollback", "start", 1)
+	if got := r.inside(100, "cat /root/n /etc/hostname"); got != "one\nct100\n" {
+		t.Errorf("after the second rollback: %q", got)
+	}
 	if c := r.object("GET", "/nodes/pve1/lxc/100/config"); c["memory"] != 256.0 {
 		t.Errorf("memory is %v after the rollback", c["memory"])
 	}

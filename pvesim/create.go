@@ -317,7 +317,7 @@ func (c *Cluster) born(b *birth, disk *volume) {
 		}
 		g.Snaps, g.Parent, g.Pending, g.machine = nil, "", nil, nil
 	}
-	g.Conf, g.Password = conf, b.password
+	g.Conf, g.Password, g.machine = conf, b.password, nil
 	c.touch(g, b.over != nil)
 	if b.restore {
 		c.insideFrom(g, b.template.Backup.State)

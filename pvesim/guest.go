@@ -293,6 +293,10 @@ func (c *Cluster) powered(g *guest, running bool) {
 // boot starts a guest's inside and notes that it runs. The cluster's lock is not held.
 func (c *Cluster) boot(ctx context.Context, g *guest) error {
 	c.mu.Lock()
+	if !c.node(g.Node).up {
+		c.mu.Unlock()
+		return fmt.Errorf("node '%s' is down", g.Node)
+	}
 	c.applyPending(g)
 	if g.Kind != "lxc" {
 		c.powered(g, true)

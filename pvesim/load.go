@@ -102,25 +102,16 @@ func (c *Cluster) nodeLoads() map[string]nodeLoad {
 // historyLength is how many samples of a guest are kept: an hour of them.
 const historyLength = 360
 
-// saveEvery is how much of the cluster's life a kill may cost.
-const saveEvery = 500 * time.Millisecond
-
-// statd looks at the guests from time to time, as pvestatd does, and keeps the cluster's state on disk.
+// statd looks at the guests from time to time, as pvestatd does.
 func (c *Cluster) statd() {
 	look := time.NewTicker(max(c.scaled(statPeriod), time.Second))
 	defer look.Stop()
-	save := time.NewTicker(saveEvery)
-	defer save.Stop()
 	for {
 		select {
 		case <-c.ctx.Done():
 			return
 		case <-look.C:
 			c.sample()
-		case <-save.C:
-			if err := c.save(); err != nil {
-				c.log.Error("state not saved", "err", err)
-			}
 		}
 	}
 }

@@ -146,7 +146,7 @@ func (c *Cluster) NodeDown(name string) {
 	c.ports.shut(i)
 }
 
-// NodeUp brings a node back, as after a boot: locks are free and guests with onboot run.
+// NodeUp brings a node back, as after a boot: guests with onboot run. Locks of interrupted tasks are still held.
 func (c *Cluster) NodeUp(name string) {
 	i := c.nodeIndex(name)
 	if i < 0 {

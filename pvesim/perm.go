@@ -17,7 +17,6 @@ type access struct {
 	Roles map[string][]string `json:"roles"` // made by hand
 	ACL   []aclEntry          `json:"acl"`
 
-	root  string             // the user of Options, who may do everything
 	pools func(int) []string // pools that a guest is in
 }
 

@@ -37,7 +37,7 @@ type Options struct {
 
 	Registry *machine.Registry // images that containers can pull; nil = any well-formed image
 	Logger   *slog.Logger
-	Now      func() time.Time
+	Now      func() time.Time // what clocks say; durations pass in real time, times TaskTime
 }
 
 func (o Options) withDefaults() Options {
@@ -82,15 +82,16 @@ type Cluster struct {
 	log    *slog.Logger
 	began  time.Time
 
-	ctx    context.Context
-	cancel context.CancelFunc
-	wg     sync.WaitGroup // tasks and the statistics loop
-	ports  ports
-	net    *network
-	watch  watch
-	ended  sync.Once
-	saving sync.Mutex // held while the state file is written
-	saved  []byte     // what it holds
+	ctx     context.Context
+	cancel  context.CancelFunc
+	wg      sync.WaitGroup // tasks and the statistics loop
+	ports   ports
+	net     *network
+	watch   watch
+	ended   sync.Once
+	saving  sync.Mutex    // held while the state file is written
+	saved   []byte        // what it holds
+	changed chan struct{} // a task has ended: the state is worth saving
 
 	mu       sync.Mutex // guards all below, and what hangs below it
 	rng      *rand.Rand
@@ -121,7 +122,7 @@ func Start(ctx context.Context, o Options) (*Cluster, error) {
 		rng:     rand.New(rand.NewPCG(uint64(o.Seed), 0x9e3779b97f4a7c15)),
 		guests:  map[int]*guest{},
 		volumes: map[volumeKey]*volume{}, used: map[storageKey]int64{},
-		pools: map[string]*pool{}, consoles: map[int]*console{},
+		pools: map[string]*pool{}, consoles: map[int]*console{}, changed: make(chan struct{}, 1),
 	}
 	c.ctx, c.cancel = context.WithCancel(ctx)
 	for _, f := range o.Faults {
@@ -141,6 +142,9 @@ func Start(ctx context.Context, o Options) (*Cluster, error) {
 		return nil, errors.Join(fmt.Errorf("start the simulated cluster: %w", err), c.Close())
 	}
 	c.wg.Go(c.statd)
+	if o.StateFile != "" {
+		c.wg.Go(c.keeper)
+	}
 	context.AfterFunc(ctx, func() { _ = c.Close() })
 	return c, nil
 }

@@ -51,6 +51,37 @@ func TestStateSurvivesARestart(t *testing.T) {
 	}
 }
 
+func TestAKillInTheMiddleOfACreateLeavesNothing(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "state.json")
+	r := start(t, Options{TaskTime: 1, StateFile: file})
+	r.Cluster.mu.Lock()
+	r.addVolume(&volume{Volid: "local:vztmpl/debian-12.tar.zst", Storage: "local", Node: "pve1", Content: "vztmpl", Size: 200 << 20})
+	r.Cluster.mu.Unlock()
+	upid := r.ok("POST", "/nodes/pve1/lxc", "vmid", 100, "ostemplate", "local:vztmpl/debian-12.tar.zst", "rootfs", "local-lvm:8").(string)
+	r.until("the disk", func() bool { return len(r.ok("GET", "/nodes/pve1/storage/local-lvm/content").([]any)) == 1 })
+	if err := r.save(); err != nil {
+		t.Fatal(err)
+	}
+	b, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	copied := file + ".copy"
+	if err := os.WriteFile(copied, b, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	again := start(t, Options{StateFile: copied})
+	if n := len(again.Guests()); n != 0 {
+		t.Errorf("%d guests", n)
+	}
+	if left := again.ok("GET", "/nodes/pve1/storage/local-lvm/content").([]any); len(left) != 0 {
+		t.Errorf("left: %v", left)
+	}
+	if exit, _ := again.ended(upid); exit != "unexpected status" {
+		t.Errorf("the task ended %q", exit)
+	}
+}
+
 func mustJSON(t *testing.T, v any) string {
 	b, err := json.Marshal(v)
 	if err != nil {

@@ -108,6 +108,12 @@ func (t *task) run(work func(*task) error) {
 	if t.c.ctx.Err() != nil || t.killed && t.Exit != "" {
 		return
 	}
+	defer func() {
+		select {
+		case t.c.changed <- struct{}{}:
+		default: // a save is due already
+		}
+	}()
 	t.End = t.c.now().Unix()
 	switch {
 	case err != nil && t.killed && errors.Is(err, errInterrupted):

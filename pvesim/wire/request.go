@@ -28,7 +28,6 @@ type Request struct {
 	Query  url.Values
 	Header http.Header
 	Body   []byte
-	Remote string // the client's address
 	proto  string
 	keep   bool
 	conn   *connection

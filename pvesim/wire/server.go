@@ -134,7 +134,7 @@ func (s *Server) answer(ctx context.Context, c *connection, n int) bool {
 	if err != nil {
 		return false
 	}
-	req.Remote, req.conn = c.RemoteAddr().String(), c
+	req.conn = c
 	resp, err := s.Handler(ctx, req)
 	if err != nil {
 		return false
