@@ -3,7 +3,6 @@ package core
 import (
 	"context"
 	"net/netip"
-	"strconv"
 	"time"
 
 	"proximity/core/pve"
@@ -99,5 +98,3 @@ func (c *Core) guestIP(ctx context.Context, l *liveHost, a app) (netip.Addr, err
 func isDocker(f pve.Interface) bool {
 	return hasPrefix(f.Name, "docker") || hasPrefix(f.Name, "br-") || hasPrefix(f.Name, "veth")
 }
-
-func itoa(n int) string { return strconv.Itoa(n) }

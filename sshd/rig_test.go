@@ -185,9 +185,6 @@ type console struct {
 	mu    sync.Mutex
 	moved *sync.Cond
 	raw   []byte // all that came
-	bytes int
-	quiet *time.Timer
-	over  bool
 }
 
 // openConsole asks for a console of that size and waits for nothing.

@@ -18,7 +18,6 @@ import (
 // and without bodies. Its routes are "METHOD /path" without /api2/json.
 type fakePVE struct {
 	*httptest.Server
-	t *testing.T
 
 	mu     sync.Mutex
 	routes map[string]http.HandlerFunc

@@ -39,7 +39,6 @@ type socket struct {
 	endpoint *docker.Endpoint
 	process  string
 	real     net.Listener
-	server   *http.Server
 	conns    map[net.Conn]bool
 	done     chan struct{}
 }

@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"strings"
 	"time"
-
-	"proximity/pvesim/machine/unix"
 )
 
 // Container is one container, running or not.
@@ -86,7 +84,6 @@ type running struct {
 	done    chan struct{}
 	ready   bool
 	pid     int
-	process *unix.Proc // of containers that run real commands
 	release []func()
 }
 
