@@ -161,6 +161,14 @@ func (p *job) body(c *Console, w, h int) []string {
 			}
 			out = append(out, says...)
 		}
+		if a, failed := c.wrecked(jobObject(p.id)); failed {
+			l := c.theme.NewLine(w)
+			l.Space(12).Add(ui.Key, "enter").Add(ui.Muted, " open "+a.Hostname+" and delete it there  ")
+			if mayDeploy(c, object{}) == "" {
+				l.Add(ui.Key, "n").Add(ui.Muted, " deploy again")
+			}
+			out = append(out, l.String())
+		}
 		if p.view.State == "succeeded" {
 			out = append(out, p.result(c, w)...)
 		}
