@@ -249,6 +249,9 @@ func (t *task) create(b *birth, fault *armedFault) (err error) {
 	if b.restore {
 		t.logf("restoring '%s' now..", b.ostemplate)
 	}
+	if b.template.Image != "" {
+		t.logf("Detected OCI archive")
+	}
 	t.logf("extracting archive '%s'", t.c.storage(b.template.Storage).file(b.template.Volid))
 	if unpacked > b.bytes {
 		return fmt.Errorf("command 'tar xpf - --totals --one-file-system -p --sparse --numeric-owner --acls --xattrs -C /var/lib/lxc/%d/rootfs' failed: exit code 2", g.VMID)
@@ -303,6 +306,9 @@ func (c *Cluster) born(b *birth, disk *volume) {
 	for k, v := range b.conf {
 		conf[k] = v
 	}
+	if b.template.Image != "" {
+		imageConfig(conf)
+	}
 	delete(conf, "lock")
 	conf["rootfs"] = disk.Volid
 	if b.mountOpts != "" {
@@ -321,6 +327,19 @@ func (c *Cluster) born(b *birth, disk *volume) {
 	c.touch(g, b.over != nil)
 	if b.restore {
 		c.insideFrom(g, b.template.Backup.State)
+	}
+}
+
+// imageConfig sets what an OCI image brings. Proxmox: the image's values replace given ones (Create.pm
+// restore_oci_archive).
+func imageConfig(conf config) {
+	conf["ostype"], conf["cmode"] = "unmanaged", "console"
+	conf["entrypoint"] = "/docker-entrypoint.sh"
+	conf["env"] = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+	for k, v := range conf {
+		if strings.HasPrefix(k, "net") {
+			conf[k] = strings.Replace(v, ",type=veth", ",host-managed=1,type=veth", 1)
+		}
 	}
 }
 

@@ -207,7 +207,7 @@ func pullOCI(q *call) (any, error) {
 			if t.c.room(s, t.Node, size, fault) != nil {
 				return fmt.Errorf("unable to save '%s': No space left on device", file)
 			}
-			t.c.addVolume(&volume{Volid: volid, Storage: s.Name, Node: t.Node, Content: "vztmpl", Format: "tar", Size: size, Used: size, CTime: t.c.now().Unix()})
+			t.c.addVolume(&volume{Volid: volid, Storage: s.Name, Node: t.Node, Content: "vztmpl", Format: "tar", Size: size, Used: size, CTime: t.c.now().Unix(), Image: reference})
 			return nil
 		})
 	}), nil

@@ -16,7 +16,7 @@ import (
 // Fault makes calls fail on purpose.
 //
 // Path is the API path without /api2/json, with * for any one part and ** for any number of them; "ssh" means the
-// commands that nodes are given over SSH. Method is "", "*" or an HTTP method. Node limits it to calls about, or else
+// commands that nodes are given over SSH, whose method is SSH. Method is "", "*" or an HTTP method. Node limits it to calls about, or else
 // through, one node. The first After matches pass; then Times of them fail (0 = all), each with Probability (0 = 1).
 //
 // Do says how:

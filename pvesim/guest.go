@@ -145,6 +145,15 @@ func (g *guest) rootfs() (volid string, size int64) {
 	return volid, size
 }
 
+// size is that of the guest's first disk in bytes.
+func (g *guest) size() int64 {
+	_, n := g.rootfs()
+	if g.Kind == "qemu" {
+		_, n = g.disk("scsi0")
+	}
+	return n
+}
+
 // GuestInfo is what tests ask about a guest.
 type GuestInfo struct {
 	VMID        int
@@ -170,11 +179,10 @@ func (c *Cluster) Guests() []GuestInfo {
 	defer c.mu.Unlock()
 	out := make([]GuestInfo, 0, len(c.guests))
 	for _, g := range c.sortedGuests() {
-		_, size := g.rootfs()
 		info := GuestInfo{
 			VMID: g.VMID, Node: g.Node, Type: g.Kind, Status: statusText(g.Running), Hostname: g.name(), Lock: g.Conf["lock"],
 			Description: g.Conf["description"], MemoryMB: int(g.memory() >> 20), Cores: g.Conf.number("cores", c.o.NodeCores),
-			DiskGB: int(size >> 30), Template: g.template(), Foreign: g.Foreign,
+			DiskGB: int(g.size() >> 30), Template: g.template(), Foreign: g.Foreign,
 		}
 		if g.Slot > 0 {
 			info.Address = c.net.address(g.Slot)
@@ -201,10 +209,11 @@ func statusText(running bool) string {
 	return "stopped"
 }
 
-// netMAC is the hwaddr of a netN value.
+// netMAC is the address of a netN value: hwaddr, for a virtual machine that of its virtio card.
 func netMAC(value string) string {
 	for _, kv := range strings.Split(value, ",") {
-		if mac, ok := strings.CutPrefix(kv, "hwaddr="); ok {
+		k, mac, _ := strings.Cut(kv, "=")
+		if k == "hwaddr" || k == "virtio" {
 			return mac
 		}
 	}

@@ -44,7 +44,7 @@ func (c *Cluster) madeUp(g *guest, at time.Time) sample {
 	up := max(at.Sub(g.Started).Seconds(), 0)
 	wave := (math.Sin(t/(40+200*unit(0))+10*unit(8)) + math.Sin(t/(500+3000*unit(16))) + 2) / 4
 	cpu := 0.002 + 0.25*unit(24)*unit(32)*wave + 0.02*unit(40)
-	_, size := g.rootfs()
+	size := g.size()
 	s := sample{at: at, cpu: min(cpu, 1), disk: int64(float64(size) * (0.1 + 0.5*unit(48)))}
 	s.mem = int64(float64(g.memory()) * (0.15 + 0.5*unit(56) + 0.1*wave) * c.squeeze())
 	rate := 400 + 60000*unit(24)*unit(8)

@@ -114,7 +114,7 @@ func (c *Cluster) resource(g *guest, s sight) *guestRow {
 		}
 		uptime = max(int64(c.now().Sub(s.started).Seconds()), 0)
 	}
-	_, size := g.rootfs()
+	size := g.size()
 	cpus, mem, zero, template := g.cpus(c.o.NodeCores), g.memory(), int64(0), bit(g.template())
 	row.Template, row.MaxCPU, row.CPU, row.Mem, row.MaxMem, row.MemHost = &template, &cpus, &use.cpu, &use.mem, &mem, &zero
 	row.Disk, row.MaxDisk, row.NetIn, row.NetOut = &use.disk, &size, &use.netIn, &use.netOut
@@ -159,8 +159,7 @@ func (q *call) storageResource(s *storage, n *node) map[string]any {
 
 // statusRow is a guest as its own node sees it, without lag.
 func (c *Cluster) statusRow(g *guest) map[string]any {
-	use := c.use(g)
-	_, size := g.rootfs()
+	use, size := c.use(g), g.size()
 	row := map[string]any{
 		"vmid": g.VMID, "name": g.name(), "type": g.Kind, "status": statusText(g.Running),
 		"cpu": use.cpu, "cpus": g.Conf.number("cores", c.o.NodeCores), "mem": use.mem, "maxmem": g.memory(), "swap": 0, "maxswap": g.swap(),

@@ -10,7 +10,7 @@ type rrdFrame struct {
 }
 
 var rrdFrames = map[string]rrdFrame{
-	"hour": {time.Minute, 60}, "day": {time.Minute, 1440}, "week": {30 * time.Minute, 336}, "month": {30 * time.Minute, 1440}, "year": {6 * time.Hour, 1460},
+	"hour": {time.Minute, 60}, "day": {time.Minute, 1440}, "week": {30 * time.Minute, 336}, "month": {30 * time.Minute, 1440}, "year": {6 * time.Hour, 1440},
 }
 
 // history builds the rows of a timeframe; a row whose values are not known has its time alone.

@@ -38,6 +38,7 @@ type volume struct {
 	Notes     string  `json:"notes,omitempty"`
 	Protected bool    `json:"protected,omitempty"`
 	Subtype   string  `json:"subtype,omitempty"`
+	Image     string  `json:"image,omitempty"` // reference of a pulled OCI image
 	Backup    *backup `json:"backup,omitempty"`
 }
 
