@@ -102,9 +102,10 @@ func (c *Cluster) foreign(i int) *guest {
 	vmid := 1000 + i
 	r := random(c.o.Seed, vmid, "guest")
 	pick := func(shift uint, n uint64) int { return int(r >> shift & 0xffff % n) }
-	name := foreignNames[(i+pick(0, uint64(len(foreignNames))))%len(foreignNames)]
-	if i >= len(foreignNames)/2 {
-		name = fmt.Sprintf("%s-%d", name, i)
+	n := len(foreignNames)
+	name := foreignNames[(31*i+int(random(c.o.Seed, "names")%uint64(n)))%n]
+	if i >= n {
+		name = fmt.Sprintf("%s-%d", name, i/n+1)
 	}
 	g := &guest{
 		VMID: vmid, Kind: "lxc", Node: c.nodes[i%len(c.nodes)].Name, Foreign: true, Running: pick(8, 4) != 0, OS: "debian", power: make(chan struct{}, 1),
