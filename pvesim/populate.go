@@ -103,7 +103,7 @@ func (c *Cluster) foreign(i int) *guest {
 	r := random(c.o.Seed, vmid, "guest")
 	pick := func(shift uint, n uint64) int { return int(r >> shift & 0xffff % n) }
 	n := len(foreignNames)
-	name := foreignNames[(31*i+int(random(c.o.Seed, "names")%uint64(n)))%n]
+	name := foreignNames[(37*i+int(random(c.o.Seed, "names")%uint64(n)))%n]
 	if i >= n {
 		name = fmt.Sprintf("%s-%d", name, i/n+1)
 	}
