@@ -144,6 +144,7 @@ func TestDisconnectAndNodeDown(t *testing.T) {
 	}
 	r.base = "https://" + r.ports.https(1)
 	r.fails(595, "No route to host", "GET", "/nodes/pve1/lxc/100/config")
+	r.fails(500, "cluster not ready - no quorum?", "POST", "/nodes/pve2/lxc", "vmid", 101, "ostemplate", "local:vztmpl/x.tar.zst", "rootfs", "local-lvm:1")
 	for _, row := range r.ok("GET", "/cluster/resources").([]any) {
 		row := row.(map[string]any)
 		switch row["id"] {

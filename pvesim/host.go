@@ -88,7 +88,7 @@ func (h host) SetConfigFile(vmid int, b []byte) error {
 	defer h.c.mu.Unlock()
 	g := h.guest(vmid)
 	if g == nil {
-		return fmt.Errorf("Configuration file 'nodes/%s/lxc/%d.conf' does not exist", h.n.Name, vmid) //nolint:staticcheck // Proxmox's text
+		return fmt.Errorf("Configuration file 'nodes/%s/lxc/%d.conf' does not exist", h.n.Name, vmid)
 	}
 	h.c.touch(g, true)
 	g.parseConfig(string(b))

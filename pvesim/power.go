@@ -65,7 +65,7 @@ func (t *task) start(g *guest) error {
 	err = t.lockedErr(func() error {
 		switch {
 		case t.c.guests[g.VMID] != g:
-			return fmt.Errorf("Configuration file 'nodes/%s/lxc/%d.conf' does not exist", g.Node, g.VMID) //nolint:staticcheck // Proxmox's text
+			return fmt.Errorf("Configuration file 'nodes/%s/lxc/%d.conf' does not exist", g.Node, g.VMID)
 		case g.locked() != nil:
 			return plain(g.locked())
 		case g.template():
@@ -228,7 +228,7 @@ func (t *task) destroy(g *guest, force, purge bool) error {
 		running = g.Running
 		switch {
 		case t.c.guests[g.VMID] != g:
-			return fmt.Errorf("Configuration file 'nodes/%s/lxc/%d.conf' does not exist", g.Node, g.VMID) //nolint:staticcheck // Proxmox's text
+			return fmt.Errorf("Configuration file 'nodes/%s/lxc/%d.conf' does not exist", g.Node, g.VMID)
 		case g.locked() != nil:
 			return plain(g.locked())
 		case running && !force:

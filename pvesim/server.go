@@ -201,6 +201,9 @@ func (c *Cluster) dispatch(ctx context.Context, n *node, r *wire.Request, path s
 	if q.node != nil {
 		q.p["node"] = q.node.Name
 	}
+	if err := q.quorum(); err != nil {
+		return nil, err
+	}
 	do := c.routes[r.Method+" "+method.Path]
 	if do == nil {
 		return nil, failf("%s %s is not simulated", r.Method, path)
@@ -222,6 +225,23 @@ func (q *call) proxy(name string) error {
 	}
 	if !q.node.up {
 		return &apiError{status: 595, message: "No route to host\n", bare: true}
+	}
+	return nil
+}
+
+// quorum refuses to change a cluster of which most nodes are gone. Guests can still be stopped.
+// Proxmox: PVE/Cluster.pm check_cfs_quorum; /etc/pve is read-only without.
+func (q *call) quorum() error {
+	path := q.method.Path
+	if q.method.Verb == "GET" || path == "/access/ticket" || strings.HasSuffix(path, "/status/stop") || strings.HasSuffix(path, "/status/shutdown") || strings.HasSuffix(path, "/tasks/{upid}") {
+		return nil
+	}
+	up := 0
+	for _, n := range q.Cluster.nodes {
+		up += bit(n.up)
+	}
+	if 2*up <= len(q.Cluster.nodes) {
+		return failf("cluster not ready - no quorum?")
 	}
 	return nil
 }

@@ -144,7 +144,7 @@ func (c *Cluster) room(s *storage, node string, bytes int64, f *armedFault) erro
 	return nil
 }
 
-var errNoSpace = fmt.Errorf("No space left on device") //nolint:staticcheck // as the kernel says it
+var errNoSpace = fmt.Errorf("No space left on device")
 
 // newDisk finds a free name for a guest's disk on a storage.
 func (c *Cluster) newDisk(s *storage, node string, vmid int, prefix string) string {

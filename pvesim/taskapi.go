@@ -27,6 +27,9 @@ func (q *call) task(readable bool) (*task, []string, error) {
 		return nil, nil, paramErr("upid", "unable to parse worker upid")
 	}
 	t := q.tasks.byUPID[q.p["upid"]]
+	if t != nil && t.Node != q.node.Name {
+		t = nil // each node knows its own
+	}
 	mine := parts[7] == q.who.String() || t != nil && t.Who.User == q.who.User && q.who.Token == ""
 	if readable && !mine && !q.who.root() {
 		if err := q.may("/nodes/"+q.node.Name, "Sys.Audit"); err != nil {
