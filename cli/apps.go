@@ -2,6 +2,8 @@ package cli
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"time"
 
@@ -64,11 +66,15 @@ func status(a core.AppView) string {
 }
 
 func (r *run) app() *cobra.Command {
-	return &cobra.Command{
-		Use:   "app NAME",
+	secrets := false
+	c := &cobra.Command{
+		Use:   "app NAME [--secrets]",
 		Short: "Show one app, by hostname or id",
 		Args:  takes("NAME"),
 		RunE: func(c *cobra.Command, args []string) error {
+			if secrets {
+				return r.secrets(c, args[0])
+			}
 			a, err := r.Core.App(c.Context(), r.Actor, args[0])
 			if err != nil {
 				return err
@@ -76,6 +82,22 @@ func (r *run) app() *cobra.Command {
 			return r.print(a, func() error { return r.appDetail(a) })
 		},
 	}
+	c.Flags().BoolVar(&secrets, "secrets", false, "the passwords and keys it was given or made; leaves an audit record")
+	return c
+}
+
+// secrets prints what an app keeps secret, to whoever may change it.
+func (r *run) secrets(c *cobra.Command, name string) error {
+	all, err := r.Core.AppSecrets(c.Context(), r.Actor, name)
+	if err != nil {
+		return err
+	}
+	return r.print(all, func() error {
+		for _, key := range slices.Sorted(maps.Keys(all)) {
+			fmt.Fprintf(r.Out, "%s=%s\n", key, core.SafeText(all[key], 0))
+		}
+		return nil
+	})
 }
 
 func (r *run) appDetail(a core.AppView) error {

@@ -22,6 +22,7 @@ type Core interface {
 	Apps(ctx context.Context, a core.Actor) ([]core.AppView, error)
 	App(ctx context.Context, a core.Actor, name string) (core.AppView, error)
 	AppLogs(ctx context.Context, a core.Actor, name string, tail int, follow bool, line func(string)) error
+	AppSecrets(ctx context.Context, a core.Actor, name string) (map[string]string, error)
 	DoApp(ctx context.Context, a core.Actor, verb core.AppVerb, name string) (core.JobView, error)
 	DeployApp(ctx context.Context, a core.Actor, r core.DeployRequest) (core.AppView, core.JobView, error)
 	DeploymentLog(ctx context.Context, a core.Actor, name string, limit int) ([]core.LogLine, error)

@@ -22,8 +22,8 @@ func TestWrongWordsAreToldInOneLine(t *testing.T) {
 		{"hosts tset", "proximity: unknown command \"tset\" (did you mean `test`?)"},
 		{"help deplpy", "proximity: unknown command \"deplpy\" (did you mean `deploy`?)"},
 		{"__complete apps", "proximity: unknown command \"__complete\" (`help` lists the commands)"},
-		{"app", "proximity: NAME is missing (write `app NAME`)"},
-		{"app a b", "proximity: \"b\" is one word too many (write `app NAME`)"},
+		{"app", "proximity: NAME is missing (write `app NAME [--secrets]`)"},
+		{"app a b", "proximity: \"b\" is one word too many (write `app NAME [--secrets]`)"},
 		{"apps now", "proximity: \"now\" is one word too many (write `apps`)"},
 		{"logs", "proximity: NAME is missing (write `logs NAME [-f] [--tail N] [--deployment]`)"},
 		{"logs x --tail -1", "proximity: --tail: -1 is no number of lines (write `logs NAME [-f] [--tail N] [--deployment]`)"},
@@ -365,3 +365,21 @@ func (full) CatalogueItem(string) (core.CatalogueItem, error) {
 func (full) Categories() []core.CategoryView                       { return nil }
 func (full) AddUser(core.Actor, string, core.Role, []string) error { return nil }
 func (full) SetPassword(core.Actor, string, string) error          { return nil }
+
+func TestSecretsAreShownOnlyWhenAsked(t *testing.T) {
+	s := &scripted{apps: []core.AppView{{ID: "x-1", Hostname: "x"}}}
+	var out, errw strings.Builder
+	run := func(args ...string) string {
+		out.Reset()
+		if code := Run(t.Context(), Env{Core: s, Out: &out, Err: &errw}, args); code != 0 {
+			t.Fatalf("%v: %d %s", args, code, errw.String())
+		}
+		return out.String()
+	}
+	if got := run("app", "x"); strings.Contains(got, "s3cret") {
+		t.Errorf("shown unasked: %s", got)
+	}
+	if got := run("app", "x", "--secrets"); got != "ADMIN_PASSWORD=open sesame\nDB_PASSWORD=s3cret\n" {
+		t.Errorf("asked for: %q", got)
+	}
+}

@@ -46,6 +46,10 @@ func (s *scripted) AppLogs(_ context.Context, _ core.Actor, _ string, _ int, _ b
 	return s.fail
 }
 
+func (s *scripted) AppSecrets(context.Context, core.Actor, string) (map[string]string, error) {
+	return map[string]string{"DB_PASSWORD": "s3cret", "ADMIN_PASSWORD": "open sesame"}, s.fail
+}
+
 func (s *scripted) DoApp(_ context.Context, _ core.Actor, v core.AppVerb, name string) (core.JobView, error) {
 	s.done = append(s.done, string(v)+" "+name)
 	return s.job, s.fail

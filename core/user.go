@@ -64,7 +64,7 @@ func (c *Core) admit(name string, role Role, lines []string, by string) error {
 	for _, l := range lines {
 		ks, errs := keys.ParseAuthorizedKeys(l)
 		if len(errs) > 0 {
-			return fmt.Errorf("admin key: %w", errors.Join(errs...))
+			return &Error{Kind: ErrInvalid, Field: "keys", Text: SafeText(errs[0].Error(), 200), Hint: "one line of an authorized_keys file a key", Err: errs[0]}
 		}
 		parsed = append(parsed, ks...)
 	}

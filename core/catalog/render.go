@@ -131,7 +131,7 @@ func substitute(content string, env Values) string {
 }
 
 // hidden stands in notes for a secret that is not shown.
-const hidden = "(kept secret)"
+const hidden = "(among its secrets)"
 
 // placeholder is what notes may contain: {{.URL}}, {{.Host}}, {{.Address}}, {{.TZ}}, {{.Instance}}, {{.Field.KEY}}.
 var placeholder = regexp.MustCompile(`\{\{\s*\.(URL|Host|Address|TZ|Instance|Field\.[A-Za-z_][A-Za-z0-9_]*)\s*\}\}`)

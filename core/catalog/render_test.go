@@ -159,10 +159,10 @@ func TestNotesKeepSecrets(t *testing.T) {
 		`{"A": "${USER} ${SHOWN} ${HIDDEN}"}`,
 		`, "notes": {"before_install": "On {{.Address}}", "after_install": "{{.URL}} {{ .Host }} {{.TZ}} {{.Instance}}: {{.Field.USER}} {{.Field.SHOWN}} {{.Field.HIDDEN}}"}`)
 	got := m.AfterInstall(catalog.Values{"USER": "{{.Field.HIDDEN}}", "SHOWN": "open", "HIDDEN": "sesame"}, someBuiltins)
-	if want := "http://proximity.local:8100 proximity.local Europe/Rome x-0a1b2c3d: {{.Field.HIDDEN}} open (kept secret)"; got != want {
+	if want := "http://proximity.local:8100 proximity.local Europe/Rome x-0a1b2c3d: {{.Field.HIDDEN}} open (among its secrets)"; got != want {
 		t.Errorf("%q, want %q", got, want)
 	}
-	if got := m.AfterInstall(catalog.Values{"USER": "me"}, catalog.Builtins{}); got != "  UTC : me (kept secret) (kept secret)" {
+	if got := m.AfterInstall(catalog.Values{"USER": "me"}, catalog.Builtins{}); got != "  UTC : me (among its secrets) (among its secrets)" {
 		t.Errorf("without the secrets: %q", got)
 	}
 	if got := m.BeforeInstall(nil, someBuiltins); got != "On 10.0.0.7" {
