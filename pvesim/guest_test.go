@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 func TestLifeOfAContainer(t *testing.T) {
@@ -59,5 +60,46 @@ func TestLifeOfAContainer(t *testing.T) {
 	r.fails(500, "Configuration file 'nodes/pve1/lxc/100.conf' does not exist", "GET", "/nodes/pve1/lxc/100/config")
 	if got := r.ok("GET", "/nodes/pve1/storage/local-lvm/content").([]any); len(got) != 0 {
 		t.Errorf("the destroyed container left %v", got)
+	}
+}
+
+func TestShutdownsThatTakeTooLong(t *testing.T) {
+	r := start(t, Options{})
+	r.create(100)
+	r.done("POST", "/nodes/pve1/lxc/100/status/start")
+	if exit, _ := r.task("POST", "/nodes/pve1/lxc/100/status/shutdown", "timeout", 1); exit != "container did not stop" {
+		t.Errorf("ended %q", exit)
+	}
+	r.done("POST", "/nodes/pve1/lxc/100/status/shutdown", "timeout", 1, "forceStop", 1)
+	if log := r.done("DELETE", "/nodes/pve1/lxc/100", "force", 1, "purge", 1); len(log) != 2 {
+		t.Errorf("destroying a stopped container logs %q", log)
+	}
+	r.create(101, "protection", 1)
+	r.fails(500, "can't remove CT 101 - protection mode enabled", "DELETE", "/nodes/pve1/lxc/101")
+}
+
+func TestHistoryShowsWhatWasMeasured(t *testing.T) {
+	now := time.Date(2026, 11, 23, 5, 0, 30, 0, time.UTC)
+	r := start(t, Options{Now: func() time.Time { return now }})
+	r.create(100)
+	r.done("POST", "/nodes/pve1/lxc/100/status/start")
+	for range 3 {
+		now = now.Add(time.Minute)
+		r.Cluster.sample()
+	}
+	rows := r.ok("GET", "/nodes/pve1/lxc/100/rrddata", "timeframe", "hour").([]any)
+	last := rows[len(rows)-1].(map[string]any)
+	if len(rows) != 60 || last["cpu"] == nil || last["mem"].(float64) <= 0 || len(rows[0].(map[string]any)) != 1 {
+		t.Errorf("%d rows, first %v, last %v", len(rows), rows[0], last)
+	}
+}
+
+func TestWrittenConfigurationFilesAreRead(t *testing.T) {
+	g := &guest{Conf: config{"description": "two\nlines, 100% ü\n", "hostname": "x", "memory": "512"}, Raw: [][2]string{{"lxc.apparmor.profile", "unconfined"}}, Parent: "s"}
+	g.Snaps = []*snapshot{{Name: "s", Time: 1, Conf: config{"hostname": "old"}}}
+	again := &guest{Snaps: g.Snaps, Parent: "s"}
+	again.parseConfig(g.text())
+	if again.text() != g.text() || again.Conf["description"] != g.Conf["description"] || !slices.Equal(again.Raw, g.Raw) {
+		t.Errorf("wrote\n%s\nread\n%s", g.text(), again.text())
 	}
 }
