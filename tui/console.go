@@ -55,7 +55,6 @@ type Console struct {
 	finding  *ui.Input // the filter while it is typed
 	keys     keymap
 	notices  notices
-	alertAt  int
 	guess    int             // index of the app asked for last
 	live     map[uint64]bool // unfinished jobs as last seen
 	spark    map[string][]float64

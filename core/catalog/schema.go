@@ -19,9 +19,6 @@ import (
 //go:embed manifest.schema.json
 var schemaJSON []byte
 
-// Schema is the JSON Schema (2020-12) of a manifest, for authors and their editors.
-func Schema() []byte { return bytes.Clone(schemaJSON) }
-
 // schema compiles the embedded schema once.
 var schema = sync.OnceValue(func() *jsonschema.Schema {
 	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(schemaJSON))
