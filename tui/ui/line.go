@@ -2,8 +2,6 @@ package ui
 
 import (
 	"strings"
-
-	"github.com/charmbracelet/x/ansi"
 )
 
 // Line draws one line of at most a given number of cells. Whatever is added
@@ -131,10 +129,10 @@ func (l *Line) Join(o *Line) *Line {
 
 // Raw appends text that is already drawn (styles closed), cut to what is left.
 func (l *Line) Raw(s string) *Line {
-	w := ansi.StringWidth(s)
+	w := Width(s)
 	if w > l.Left() {
-		s = ansi.Truncate(s, max(0, l.Left()), "")
-		w = ansi.StringWidth(s)
+		s = clip(s, max(0, l.Left()))
+		w = Width(s)
 		if l.th != nil {
 			s += reset
 		}

@@ -2,8 +2,6 @@ package ui
 
 import (
 	"strings"
-
-	"github.com/charmbracelet/x/ansi"
 )
 
 // Box frames lines of content: a border with a title, exactly w cells wide. A
@@ -27,7 +25,7 @@ func Box(th *Theme, title string, lines []string, w int) []string {
 			l.Add(Muted, "├"+strings.Repeat("─", w-2)+"┤")
 		} else {
 			l.Add(Muted, "│").Space(1)
-			l.Raw(ansi.Truncate(s, inner, ""))
+			l.Raw(clip(s, inner))
 			l.To(w-1).Add(Muted, "│")
 		}
 		out = append(out, l.String())
@@ -51,7 +49,7 @@ func Place(frame, box []string, x, y, boxW, w int) {
 		base := frame[row]
 		var b strings.Builder
 		if x > 0 {
-			left := ansi.Truncate(base, x, "")
+			left := clip(base, x)
 			b.WriteString(left)
 			if strings.Contains(left, "\x1b") {
 				b.WriteString(reset)
@@ -59,15 +57,15 @@ func Place(frame, box []string, x, y, boxW, w int) {
 					b.WriteString("\x1b]8;;\x1b\\")
 				}
 			}
-			if pad := x - ansi.StringWidth(left); pad > 0 {
+			if pad := x - Width(left); pad > 0 {
 				b.WriteString(strings.Repeat(" ", pad))
 			}
 		}
 		b.WriteString(s)
-		if end := x + boxW; end < w && ansi.StringWidth(base) > end {
-			right := ansi.TruncateLeft(base, end, "")
-			if ansi.StringWidth(right) > w-end || ansi.StringWidth(right) > ansi.StringWidth(base)-end { // a wide rune lies across the edge
-				right = " " + ansi.TruncateLeft(base, end+1, "")
+		if end := x + boxW; end < w && Width(base) > end {
+			right := clipLeft(base, end)
+			if Width(right) > w-end || Width(right) > Width(base)-end { // a wide rune lies across the edge
+				right = " " + clipLeft(base, end+1)
 			}
 			b.WriteString(right)
 			if strings.Contains(right, "\x1b") {

@@ -137,10 +137,81 @@ func HasFold(s, term string) bool {
 
 // Width is the number of cells s takes.
 func Width(s string) int {
-	if plain(s) {
-		return len(s)
+	if _, w, ok := walk(s, -1); ok {
+		return w
 	}
 	return ansi.StringWidth(s)
+}
+
+// walk goes over s up to the cell where n cells have been passed (-1: to the
+// end) and gives its index and the cells passed. It knows only what most text
+// consists of: ASCII, Latin letters, our own symbols and styles, one cell or
+// none each. Anything else, which may join into clusters, is not ok.
+func walk(s string, n int) (i, w int, ok bool) {
+	for i < len(s) && w != n {
+		switch c := s[i]; {
+		case c >= 0x20 && c < 0x7f:
+			i++
+			w++
+		case c == 0x1b:
+			k := ours(s[i:])
+			if k == 0 {
+				return i, w, false
+			}
+			i += k
+		default:
+			r, k := utf8.DecodeRuneInString(s[i:])
+			if (r < 0xa1 || r >= 0x300 || r == 0xad) && (twin(r) == 0 || r == '⚠') {
+				return i, w, false
+			}
+			i += k
+			w++
+		}
+	}
+	if n < 0 || i == len(s) {
+		return i, w, true
+	}
+	// What follows must not join what is before the cut.
+	_, _, ok = walk(s[i:], -1)
+	return i, w, ok
+}
+
+// clip cuts a drawn line to n cells. The styles after the cut stay, for what
+// they close.
+func clip(s string, n int) string {
+	i, _, ok := walk(s, n)
+	switch {
+	case !ok:
+		return ansi.Truncate(s, n, "")
+	case i == len(s):
+		return s
+	}
+	return s[:i] + styles(s[i:])
+}
+
+// clipLeft drops the first n cells of a drawn line. The styles before the cut
+// stay in force.
+func clipLeft(s string, n int) string {
+	i, _, ok := walk(s, n)
+	if !ok {
+		return ansi.TruncateLeft(s, n, "")
+	}
+	return styles(s[:i]) + s[i:]
+}
+
+// styles is s without its text.
+func styles(s string) string {
+	b := make([]byte, 0, 64)
+	for i := 0; i < len(s); i++ {
+		if s[i] != 0x1b {
+			continue
+		}
+		if k := ours(s[i:]); k > 0 {
+			b = append(b, s[i:i+k]...)
+			i += k - 1
+		}
+	}
+	return string(b)
 }
 
 // Printable drops from foreign text whatever could act on a terminal: control

@@ -143,3 +143,26 @@ func TestCleanLine(t *testing.T) {
 		}
 	}
 }
+
+// FuzzWidth: the quick ways to measure and cut say what the thorough ones say.
+func FuzzWidth(f *testing.F) {
+	for _, s := range []string{"", "plain", "● running ▲", "\x1b[1;7mbold\x1b[m rest", "\x1b]8;;http://a\x1b\\link\x1b]8;;\x1b\\", "日本 wide", "e\u0301", "a\u200db", "▲\ufe0f", "naïve ☃", "x\x1b[2J"} {
+		f.Add(s, 3)
+	}
+	f.Fuzz(func(t *testing.T, s string, n int) {
+		n = max(0, min(n, 40))
+		if got, want := Width(s), ansi.StringWidth(s); got != want {
+			t.Fatalf("%q is %d cells wide, not %d", s, want, got)
+		}
+		for what, got := range map[string][2]string{"cut": {clip(s, n), ansi.Truncate(s, n, "")}, "rest": {clipLeft(s, n), ansi.TruncateLeft(s, n, "")}} {
+			if ansi.Strip(got[0]) != ansi.Strip(got[1]) {
+				t.Errorf("%s of %q at %d is %q, not %q", what, s, n, got[0], got[1])
+			}
+		}
+		if left, right := clip(s, n), clipLeft(s, n); styles(left) != styles(s) && ansi.Strip(left) != ansi.Strip(s) && ansi.Strip(right) != "" {
+			if _, _, quick := walk(s, n); quick {
+				t.Errorf("%q cut at %d loses a style: %q", s, n, left)
+			}
+		}
+	})
+}
