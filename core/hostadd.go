@@ -192,7 +192,7 @@ func (c *Core) trust(ctx context.Context, h *host, r AddHostRequest) error {
 		h.Fingerprint = cert.Fingerprint
 		c.log.Warn("pinned the certificate of a host at first contact", "host", h.Name, "fingerprint", cert.Fingerprint)
 	default:
-		return &Error{Kind: ErrInvalid, Field: "fingerprint", Text: "the host's certificate is not known: " + cert.Fingerprint,
+		return &Error{Kind: ErrInvalid, Field: "fingerprint", Text: "the host's certificate is not known yet",
 			Hint: "compare with `pvenode cert info` on the node, then repeat with --fingerprint " + cert.Fingerprint + " (or --trust)"}
 	}
 	return nil
