@@ -11,35 +11,45 @@ import (
 	"proximity/tui/ui"
 )
 
-// obstacle is why a verb cannot be done to an app now: in a sentence, and in a
-// word or two where several apps are counted. The zero obstacle is none.
-type obstacle struct{ text, short string }
+// obstacle is why a verb cannot be done to an app now: what is said of the app
+// (or all of the sentence, without a name), and a word or two where several
+// apps are counted. The zero obstacle is none.
+type obstacle struct{ name, says, short string }
+
+// text is the obstacle as a sentence, "" for none. It is put together only
+// where it is shown: many marked apps are looked at with every key.
+func (o obstacle) text() string {
+	if o.name == "" {
+		return o.says
+	}
+	return o.name + " " + o.says
+}
 
 // obstacle finds what stands between a verb and an app. Core decides again
 // when it is asked; this is so that nobody has to try.
 func (c *Console) obstacle(v core.AppVerb, a *core.AppView) obstacle {
 	if why := refusal(c.actor.May(core.VerbChangeApp, a.Owner)); why != "" {
-		return obstacle{why, "not allowed"}
+		return obstacle{"", why, "not allowed"}
 	}
 	switch {
 	case a.Job != nil:
-		return obstacle{a.Hostname + " is busy: " + c.jobWords(a.Job), "busy"}
+		return obstacle{a.Hostname, "is busy: " + c.jobWords(a.Job), "busy"}
 	case a.Stale:
-		return obstacle{c.away(a), "not reachable"}
+		return obstacle{"", c.away(a), "not reachable"}
 	case v == core.DeleteApp:
 		return obstacle{}
 	case a.VMID == 0:
-		return obstacle{a.Hostname + " has no container: d deletes it, n deploys it again", "no container"}
+		return obstacle{a.Hostname, "has no container: d deletes it, n deploys it again", "no container"}
 	case a.Status == core.StatusError:
-		return obstacle{a.Hostname + " is in error: d deletes it, n deploys it again", "in error"}
+		return obstacle{a.Hostname, "is in error: d deletes it, n deploys it again", "in error"}
 	case v == core.StartApp && a.Status == core.StatusRunning && a.Drift != "":
-		return obstacle{a.Hostname + " was " + a.Drift + ": r brings it back", "already running"}
+		return obstacle{a.Hostname, "was " + a.Drift + ": r brings it back", "already running"}
 	case v == core.StartApp && a.Status == core.StatusRunning:
-		return obstacle{a.Hostname + " is already running: r restarts it", "already running"}
+		return obstacle{a.Hostname, "is already running: r restarts it", "already running"}
 	case v != core.StartApp && a.Status == core.StatusStopped && a.Drift != "":
-		return obstacle{a.Hostname + " was " + a.Drift + ": s takes it back", "not running"}
+		return obstacle{a.Hostname, "was " + a.Drift + ": s takes it back", "not running"}
 	case v != core.StartApp && a.Status == core.StatusStopped:
-		return obstacle{a.Hostname + " is not running: s starts it", "not running"}
+		return obstacle{a.Hostname, "is not running: s starts it", "not running"}
 	}
 	return obstacle{}
 }
@@ -100,16 +110,17 @@ func may(v core.AppVerb) func(*Console, object) string {
 			if !ok {
 				return "that app is gone"
 			}
-			return c.obstacle(v, &a).text
+			return c.obstacle(v, &a).text()
 		}
-		ids, _ := c.targets(on)
-		if v == core.DeleteApp && len(ids) > 1 {
-			return "only one app at a time can be deleted: esc clears the " + strconv.Itoa(len(ids)) + " marks"
+		p := c.tops[2].(*apps)
+		rows := p.table.MarkedRows()
+		if v == core.DeleteApp && len(rows) > 1 {
+			return "only one app at a time can be deleted: esc clears the " + strconv.Itoa(len(rows)) + " marks"
 		}
 		var against []obstacle
-		for _, a := range c.appsOf(ids) {
-			o := c.obstacle(v, a)
-			if o.text == "" {
+		for _, row := range rows {
+			o := c.obstacle(v, &p.rows.apps[row])
+			if o.short == "" {
 				return ""
 			}
 			against = append(against, o)
@@ -118,7 +129,7 @@ func may(v core.AppVerb) func(*Console, object) string {
 		case 0:
 			return "nothing is selected here"
 		case 1:
-			return against[0].text
+			return against[0].text()
 		}
 		return "none of the " + ui.Count(len(against), "marked app") + " can do that: " + tally(against)
 	}
@@ -173,7 +184,7 @@ func (c *Console) doApps(v core.AppVerb, ids []string) tea.Cmd {
 	d := deed{verb: v, many: len(ids) > 1}
 	var can []core.AppView
 	for _, a := range c.appsOf(ids) {
-		if o := c.obstacle(v, a); o.text != "" {
+		if o := c.obstacle(v, a); o.short != "" {
 			d.skipped = append(d.skipped, o)
 			continue
 		}
@@ -181,7 +192,7 @@ func (c *Console) doApps(v core.AppVerb, ids []string) tea.Cmd {
 	}
 	if gone := len(ids) - len(can) - len(d.skipped); gone > 0 {
 		for range gone {
-			d.skipped = append(d.skipped, obstacle{"that app is gone", "gone"})
+			d.skipped = append(d.skipped, obstacle{"", "that app is gone", "gone"})
 		}
 	}
 	c.tops[2].(*apps).table.Unmark(ids...)
@@ -190,7 +201,7 @@ func (c *Console) doApps(v core.AppVerb, ids []string) tea.Cmd {
 		c.say(warn, "nothing to do: "+tally(d.skipped))
 		return nil
 	case len(can) == 0:
-		c.say(warn, d.skipped[0].text)
+		c.say(warn, d.skipped[0].text())
 		return nil
 	case !d.many:
 		d.app, d.name = can[0].ID, can[0].Hostname
@@ -220,7 +231,7 @@ func (d *deed) add(a *core.AppView, j core.JobView, err error) {
 		d.begun = append(d.begun, j)
 	case d.many && errors.As(err, &e) && errors.Is(err, core.ErrConflict):
 		short := strings.TrimPrefix(strings.TrimPrefix(e.Text, a.Hostname+" "), "is ")
-		d.skipped = append(d.skipped, obstacle{e.Text, short})
+		d.skipped = append(d.skipped, obstacle{"", e.Text, short})
 	default:
 		d.failed = append(d.failed, err)
 	}
@@ -298,7 +309,7 @@ func (c *Console) askApps(v core.AppVerb, on object) tea.Cmd {
 	var victims []*core.AppView
 	var out []obstacle
 	for _, a := range c.appsOf(ids) {
-		if o := c.obstacle(v, a); o.text != "" {
+		if o := c.obstacle(v, a); o.short != "" {
 			out = append(out, o)
 		} else {
 			victims = append(victims, a)
@@ -401,7 +412,7 @@ func (c *Console) wrecked(on object) (core.AppView, bool) {
 // wayOut are the keys that lead out of an app in error, as far as they work.
 func (c *Console) wayOut(w int, a *core.AppView) *ui.Line {
 	l := c.theme.NewLine(w)
-	if c.obstacle(core.DeleteApp, a).text == "" {
+	if c.obstacle(core.DeleteApp, a).short == "" {
 		l.Add(ui.Key, "d").Add(ui.Muted, " delete")
 	}
 	if mayDeploy(c, object{}) == "" {

@@ -65,6 +65,7 @@ func BenchmarkKey(b *testing.B) {
 		{"nodes", []string{"4"}, []string{"down", "up"}},
 		{"form", []string{"3", "n"}, []string{"x", "backspace"}},
 		{"palette", []string{":", "a", "p", "p"}, []string{"1", "backspace"}},
+		{"marks", []string{"2", "*"}, []string{"down", "up"}},
 		{"filter", []string{"2", "/"}, []string{"1", "backspace"}},
 	} {
 		b.Run(x.name, func(b *testing.B) {

@@ -47,6 +47,7 @@ type Table struct {
 	query string
 	marks map[string]bool
 	found []string // the marked ids that exist, unless stale
+	index []int    // their rows
 	veil  int      // of those, how many the filter hides
 	stale bool
 	shown int // rows drawn last, for paging
@@ -237,9 +238,11 @@ func (t *Table) Marked() (ids []string, hidden int) {
 	if !t.stale {
 		return t.found, t.veil
 	}
+	t.index = t.index[:0]
 	for i := range t.rows.Len() {
 		if id := t.rows.ID(i); t.marks[id] {
 			ids = append(ids, id)
+			t.index = append(t.index, i)
 			if len(t.terms) > 0 && !t.rows.Match(i, t.terms) {
 				hidden++
 			}
@@ -247,6 +250,14 @@ func (t *Table) Marked() (ids []string, hidden int) {
 	}
 	t.found, t.veil, t.stale = ids, hidden, false
 	return ids, hidden
+}
+
+// MarkedRows are the rows of Marked, good until the next change.
+func (t *Table) MarkedRows() []int {
+	if ids, _ := t.Marked(); len(ids) == 0 {
+		return nil
+	}
+	return t.index
 }
 
 // Unmark forgets the marks of these rows, or all if none is given.
