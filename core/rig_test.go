@@ -107,7 +107,7 @@ func (r *rig) connect(sim *pvesim.Cluster) {
 }
 
 // patience is how long a test waits for what must come.
-const patience = 60 * time.Second
+const patience = 3 * time.Minute
 
 // until waits for the world to be so.
 func (r *rig) until(what string, so func() bool) {
