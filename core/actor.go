@@ -45,9 +45,9 @@ type Verb string
 
 // The verbs authority is decided on.
 const (
-	VerbReadApp     Verb = "read app"
+	VerbReadApp     Verb = "see apps of others"
 	VerbDeploy      Verb = "deploy apps"
-	VerbChangeApp   Verb = "change app"
+	VerbChangeApp   Verb = "change apps"
 	VerbReadHosts   Verb = "see hosts and nodes"
 	VerbChangeHosts Verb = "change hosts"
 	VerbReadUsers   Verb = "see users"

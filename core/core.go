@@ -97,6 +97,7 @@ type Core struct {
 	appCache map[string]app
 	hosts    map[string]*liveHost
 	present  map[*Presence]bool
+	reading  map[string]int // logs being followed, by "host/node"
 
 	hub hub
 }
@@ -133,7 +134,7 @@ func Open(cfg Config) (*Core, error) {
 		places:    store.NewTable("places", func(p place) string { return p.ID }),
 		metaTable: store.NewTable("meta_facts", func(m meta) string { return m.ID }),
 		snapshots: store.NewTable("snapshots", func(s savedSnapshot) string { return s.Host }),
-		appCache:  map[string]app{}, hosts: map[string]*liveHost{}, present: map[*Presence]bool{},
+		appCache:  map[string]app{}, hosts: map[string]*liveHost{}, present: map[*Presence]bool{}, reading: map[string]int{},
 	}
 	c.hub.init()
 	if err := c.open(); err != nil {

@@ -1,6 +1,7 @@
 package core
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -142,6 +143,50 @@ func TestOthersCannotDeployOrSee(t *testing.T) {
 		t.Errorf("bob's world has %d apps, %d jobs", len(w.Apps), len(w.Jobs))
 	}
 	r.end(job.ID)
+}
+
+func TestFollowedLogsLeaveRoomForDeploys(t *testing.T) {
+	sim := startSim(t, pvesim.Options{TaskTime: 0.01, Nodes: 1, NodeMemoryMB: 64 << 10})
+	r := openRig(t, testConfig(t.TempDir()))
+	r.connect(sim)
+	_, job := r.deploy(DeployRequest{CatalogID: "adminer", Hostname: "chatty"})
+	r.end(job.ID)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	var wg sync.WaitGroup
+	began := make(chan bool, 100)
+	for range maxReading {
+		wg.Go(func() {
+			first := true
+			err := r.AppLogs(ctx, admin, "chatty", 10, true, func(string) {
+				if first {
+					first = false
+					began <- true
+				}
+			})
+			if err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	for range maxReading {
+		<-began
+	}
+	if err := r.AppLogs(ctx, admin, "chatty", 10, true, func(string) {}); !errors.Is(err, ErrUnavailable) {
+		t.Errorf("one more follower: %v", err)
+	}
+	if err := r.AppLogs(ctx, admin, "chatty", 10, false, func(string) {}); err != nil {
+		t.Errorf("reading without following: %v", err)
+	}
+	_, job = r.deploy(DeployRequest{CatalogID: "adminer", Hostname: "second"})
+	if j := r.end(job.ID); j.State != "succeeded" {
+		t.Errorf("a deploy meanwhile ended %s: %s", j.State, j.Error)
+	}
+	cancel()
+	wg.Wait()
+	if len(r.reading) != 0 {
+		t.Errorf("still counted: %v", r.reading)
+	}
 }
 
 func TestTwoHundredDeploysAtOnce(t *testing.T) {

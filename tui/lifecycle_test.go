@@ -187,7 +187,7 @@ func TestReasonsOfApps(t *testing.T) {
 		{"uptime-kuma", "", "d", "r", "uptime-kuma is in error: d deletes it, n deploys it again"},
 		{"lost", "", "d", "s", "lost has no container: d deletes it, n deploys it again"},
 		{"wiki", "", "", "t", "barn has not answered since 14:30:02 · ctrl+r asks it now"},
-		{"gitea", core.RoleViewer, "", "t", "a viewer may not change app: ask an admin"},
+		{"gitea", core.RoleViewer, "", "t", "a viewer may not change apps: ask an admin"},
 	} {
 		s := newScripted()
 		s.world.Apps = append(s.world.Apps, core.AppView{ID: "lost-1", CatalogID: "gitea", Hostname: "lost", Status: core.StatusError, Error: "deploy failed: no room", Owner: "ops"})
@@ -243,13 +243,13 @@ func TestCoreRefuses(t *testing.T) {
 	s.refuse = map[string]error{"ghost-00000077": &core.Error{Kind: core.ErrConflict, Text: "blog is busy: job 7 (start) by dev", Hint: "job 7 -f follows it"}}
 	c := at(t, s, look{}, []string{"2", "down", "s"})
 	expect(t, c, "× blog is busy: job 7 (start) by dev · job 7 -f follows it")
-	s.refuse["ghost-00000077"] = &core.Error{Kind: core.ErrDenied, Text: "a user may not change app", Hint: "ask an admin"}
+	s.refuse["ghost-00000077"] = &core.Error{Kind: core.ErrDenied, Text: "a user may not change apps", Hint: "ask an admin"}
 	press(c, "enter", "d")
 	typed(c, "blog")
 	press(c, "tab")
 	pause(c)
 	press(c, "enter")
-	expect(t, c, "× a user may not change app · ask an admin", "Apps › blog › Overview")
+	expect(t, c, "× a user may not change apps · ask an admin", "Apps › blog › Overview")
 }
 
 // TestMarks: one call for each app that it can be done to, and a summary; the
