@@ -341,6 +341,9 @@ func (c *Console) View() tea.View {
 
 // Bye is the line left on the terminal after the console is gone.
 func (c *Console) Bye() string {
+	if c.actor.Via == core.ViaLocal { // whether a server goes on is for whoever started this to say
+		return "Back where you left off with: proximity"
+	}
 	for i := range c.world.Jobs {
 		if !c.world.Jobs[i].Ended {
 			return "Jobs go on: ssh " + c.host + " jobs"
