@@ -96,7 +96,7 @@ func (d *deploying) preflight(ctx context.Context) error {
 	}
 	d.Logf(jobs.Warning, "AppArmor on %s keeps docker from starting containers: changing the profile of CT %d", d.app.Node, d.app.VMID)
 	if err := d.host.client.AppendRawConfig(ctx, d.app.Node, d.app.VMID, apparmorLines); err != nil {
-		hint.Err = err
+		hint.Text += "; its profile could not be changed: " + SafeText(err.Error(), 200)
 		return hint
 	}
 	d.Data.AppArmor = true

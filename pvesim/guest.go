@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -324,7 +325,11 @@ func (c *Cluster) boot(ctx context.Context, g *guest) error {
 	if static, ok := c.staticAddress(g); ok {
 		addr = static
 	}
+	unconfined := slices.Contains(g.Raw, [2]string{"lxc.apparmor.profile", "unconfined"})
 	c.mu.Unlock()
+	if unconfined {
+		m.ClearFault("apparmor") // without a profile there is nothing that refuses
+	}
 	if err := m.Boot(ctx, addr); err != nil {
 		return err
 	}

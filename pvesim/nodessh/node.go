@@ -5,8 +5,12 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
+	"regexp"
+	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"proximity/pvesim/machine/shell"
@@ -56,7 +60,7 @@ func newNode(o Options) *node {
 	fsys.WriteFile("/etc/os-release", []byte("PRETTY_NAME=\"Debian GNU/Linux 13 (trixie)\"\nNAME=\"Debian GNU/Linux\"\nVERSION_ID=\"13\"\nVERSION_CODENAME=trixie\nID=debian\n"), 0o644)
 	fsys.WriteFile("/etc/passwd", []byte("root:x:0:0:root:/root:/bin/bash\n"), 0o644)
 	fsys.Device("/dev/null", null{})
-	fsys.Mount("/etc/pve/nodes/"+o.Host.NodeName()+"/lxc", configs{n})
+	fsys.Mount("/etc/pve/nodes/"+o.Host.NodeName()+"/lxc", &configs{n: n, drafts: map[string][]byte{}})
 	fsys.Symlink("nodes/"+o.Host.NodeName()+"/lxc", "/etc/pve/lxc")
 	fsys.Symlink("nodes/"+o.Host.NodeName(), "/etc/pve/local")
 	n.kernel.Begin()
@@ -68,16 +72,23 @@ type null struct{}
 func (null) Read([]byte) (int, error)    { return 0, io.EOF }
 func (null) Write(b []byte) (int, error) { return len(b), nil }
 
-// configs shows the host's configuration files as a directory.
-type configs struct{ n *node }
+// configs shows the host's configuration files as a directory. Beside them it takes the temporary files that Proxmox
+// itself writes there before it renames them: 100.conf.tmp.4711.
+type configs struct {
+	n      *node
+	mu     sync.Mutex
+	drafts map[string][]byte
+}
 
-func (c configs) vmid(name string) (int, bool) {
+var draftName = regexp.MustCompile(`^[1-9]\d{2,8}\.conf\.tmp\.\d+$`)
+
+func (c *configs) vmid(name string) (int, bool) {
 	id, ok := strings.CutSuffix(name, ".conf")
 	vmid, err := strconv.Atoi(id)
 	return vmid, ok && err == nil
 }
 
-func (c configs) List() []string {
+func (c *configs) List() []string {
 	var names []string
 	if c.n.Guests != nil {
 		for _, g := range c.n.Guests() {
@@ -87,7 +98,13 @@ func (c configs) List() []string {
 	return names
 }
 
-func (c configs) Read(name string) ([]byte, bool) {
+func (c *configs) Read(name string) ([]byte, bool) {
+	if draftName.MatchString(name) {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		content, ok := c.drafts[name]
+		return content, ok
+	}
 	vmid, ok := c.vmid(name)
 	if !ok {
 		return nil, false
@@ -95,11 +112,18 @@ func (c configs) Read(name string) ([]byte, bool) {
 	return c.n.Host.ConfigFile(vmid)
 }
 
-func (c configs) Write(name string, content []byte) error {
+func (c *configs) Write(name string, content []byte) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if draftName.MatchString(name) {
+		c.drafts[name] = slices.Clone(content)
+		return nil
+	}
 	vmid, ok := c.vmid(name)
 	if !ok {
 		return &fs.PathError{Op: "open", Path: "/etc/pve/lxc/" + name, Err: fs.ErrPermission} // pmxcfs keeps such names out here
 	}
+	maps.DeleteFunc(c.drafts, func(draft string, _ []byte) bool { return strings.HasPrefix(draft, name) }) // renamed
 	return c.n.Host.SetConfigFile(vmid, content)
 }
 
