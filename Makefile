@@ -2,6 +2,7 @@
 # make demo    builds; a server on a simulated cluster in ./demo; the console here
 # make test    everything CI runs: format, vet, staticcheck, vulnerabilities, unit and end-to-end tests with -race
 # make bench   the figures the console is held to
+# make test-faults  a deploy cut off at every single call to Proxmox, and killed at every step
 # make fuzz    every fuzz test for FUZZTIME (10s)
 
 SHELL := /bin/bash
@@ -16,7 +17,7 @@ ifneq ($(HAVE_CC),)
 RACE := -race
 endif
 
-.PHONY: build demo test test-race unit e2e bench fmt check-fmt vet lint vuln fuzz clean
+.PHONY: build demo test test-race test-faults unit e2e bench fmt check-fmt vet lint vuln fuzz clean
 
 build:
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' -o bin/proximity .
@@ -53,6 +54,9 @@ ifeq ($(RACE),)
 else
 	CGO_ENABLED=1 $(GO) test -race ./...
 endif
+
+test-faults:
+	PROXIMITY_FAULTS=1 $(GO) test -count=1 -timeout 30m -run 'Cut|Killed|Cancel' -v ./core | grep -vE '^ *(===|---)'
 
 unit:
 	$(GO) test $$($(GO) list ./... | grep -v /e2e)
