@@ -3,6 +3,7 @@ package core
 import (
 	"context"
 	"net/netip"
+	"strings"
 	"time"
 
 	"proximity/core/pve"
@@ -96,5 +97,5 @@ func (c *Core) guestIP(ctx context.Context, l *liveHost, a app) (netip.Addr, err
 
 // isDocker reports a bridge or veth that docker makes inside the container.
 func isDocker(f pve.Interface) bool {
-	return hasPrefix(f.Name, "docker") || hasPrefix(f.Name, "br-") || hasPrefix(f.Name, "veth")
+	return strings.HasPrefix(f.Name, "docker") || strings.HasPrefix(f.Name, "br-") || strings.HasPrefix(f.Name, "veth")
 }

@@ -1,6 +1,7 @@
 package core
 
 import (
+	"cmp"
 	"context"
 	_ "embed"
 	"encoding/json"
@@ -185,7 +186,7 @@ func (d *deploying) ready(ctx context.Context) error {
 	for _, s := range p.Status {
 		codes = append(codes, strconv.Itoa(s))
 	}
-	set := fmt.Sprintf("kind=%s\nport=%d\npath=%s\ncodes=%s\nlimit=%d\n", pve.Quote(p.Type), p.Port, pve.Quote(cmpOr(p.Path, "/")),
+	set := fmt.Sprintf("kind=%s\nport=%d\npath=%s\ncodes=%s\nlimit=%d\n", pve.Quote(p.Type), p.Port, pve.Quote(cmp.Or(p.Path, "/")),
 		pve.Quote(strings.Join(codes, " ")), max(int(p.Timeout.Seconds()), 60))
 	set += "compose() { " + compose(d.app) + "\"$@\"; }\n"
 	d.Progress(0, "waiting for "+probeTitle(p))
@@ -198,7 +199,7 @@ func (d *deploying) ready(ctx context.Context) error {
 func probeTitle(p catalog.Probe) string {
 	switch p.Type {
 	case "http":
-		return fmt.Sprintf("port %d%s to answer", p.Port, cmpOr(p.Path, "/"))
+		return fmt.Sprintf("port %d%s to answer", p.Port, cmp.Or(p.Path, "/"))
 	case "tcp":
 		return fmt.Sprintf("port %d to open", p.Port)
 	}

@@ -1,6 +1,7 @@
 package core
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -99,7 +100,7 @@ func (c *Core) itemOf(m *catalog.Manifest) CatalogueItem {
 }
 
 func fieldView(m *catalog.Manifest, f catalog.Field) FieldView {
-	v := FieldView{Key: f.Key, Label: cmpOr(SafeText(f.Label, 40), f.Key), Help: SafeText(f.Help, 160), Type: f.Type, Required: f.Required,
+	v := FieldView{Key: f.Key, Label: cmp.Or(SafeText(f.Label, 40), f.Key), Help: SafeText(f.Help, 160), Type: f.Type, Required: f.Required,
 		Generated: f.Generate != nil, Hidden: f.Hidden, Advanced: f.Advanced, Secret: m.Secret(f.Key)}
 	if f.Default != nil {
 		v.Default = SafeText(fmt.Sprint(f.Default), 0)

@@ -1,6 +1,7 @@
 package core
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -132,7 +133,7 @@ func (c *Core) deployFinish(tx *store.Tx, j jobs.Job, d *deployment) error {
 	by := Actor{User: j.Owner, Via: ViaScheduler}
 	var result error
 	if j.State != jobs.Succeeded {
-		result = errors.New(cmpOr(a.Error, string(j.State)))
+		result = errors.New(cmp.Or(a.Error, string(j.State)))
 	}
 	if err := c.auditTx(tx, by, "app.deployed", a.Hostname, result, fmt.Sprintf("job %d", j.ID)); err != nil {
 		return err
@@ -238,7 +239,7 @@ func (d *deploying) release(_ context.Context) error {
 }
 
 func (d *deploying) complete(_ context.Context) error {
-	d.Logf(jobs.Info, "%s is running at %s", d.app.Hostname, cmpOr(d.c.appView(d.app, nil).URL, d.app.Address))
+	d.Logf(jobs.Info, "%s is running at %s", d.app.Hostname, cmp.Or(d.c.appView(d.app, nil).URL, d.app.Address))
 	return nil
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -331,10 +332,10 @@ func (c *Core) checkNode(ctx context.Context, l *liveHost, n pve.ClusterNode) []
 	}
 	var root, tmpl []string
 	for _, s := range storages {
-		if s.Active && s.Enabled && contains(s.Content, "rootdir") {
+		if s.Active && s.Enabled && slices.Contains(s.Content, "rootdir") {
 			root = append(root, SafeText(s.Name, 40))
 		}
-		if s.Active && s.Enabled && contains(s.Content, "vztmpl") {
+		if s.Active && s.Enabled && slices.Contains(s.Content, "vztmpl") {
 			tmpl = append(tmpl, SafeText(s.Name, 40))
 		}
 	}
@@ -361,13 +362,4 @@ func (c *Core) checkSSH(ctx context.Context, l *liveHost, n pve.ClusterNode) Hos
 		check.Text, check.Hint = SafeText(err.Error(), 200), "check the user, port and credentials of the node's SSH"
 	}
 	return check
-}
-
-func contains(list []string, s string) bool {
-	for _, x := range list {
-		if x == s {
-			return true
-		}
-	}
-	return false
 }

@@ -2,6 +2,7 @@ package core
 
 import (
 	"context"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -150,11 +151,9 @@ func (w *World) seenBy(a Actor) *World {
 		}
 	}
 	for _, al := range w.Alerts {
-		if apps[al.Object] || jobs[al.Object] || hosts && (hasPrefix(al.Object, "host/") || hasPrefix(al.Object, "node/")) {
+		if apps[al.Object] || jobs[al.Object] || hosts && (strings.HasPrefix(al.Object, "host/") || strings.HasPrefix(al.Object, "node/")) {
 			s.Alerts = append(s.Alerts, al)
 		}
 	}
 	return s
 }
-
-func hasPrefix(s, p string) bool { return len(s) >= len(p) && s[:len(p)] == p }

@@ -1,6 +1,7 @@
 package core
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -222,20 +223,13 @@ func classify(err error) jobs.Verdict {
 	case is(pve.ErrTimeout, pve.ErrLocked, pve.ErrNoQuorum, pve.ErrBusy, pve.ErrTaskLost, pve.ErrChanged, errPassing, context.DeadlineExceeded):
 		return jobs.Verdict{Kind: jobs.Retry, Reason: err.Error(), Hint: hint}
 	case is(pve.ErrPermission, pve.ErrAuth):
-		return jobs.Verdict{Kind: jobs.Fatal, Hint: cmpOr(hint, "`hosts test` shows what the account lacks")}
+		return jobs.Verdict{Kind: jobs.Fatal, Hint: cmp.Or(hint, "`hosts test` shows what the account lacks")}
 	case is(pve.ErrNoSpace):
-		return jobs.Verdict{Kind: jobs.Fatal, Hint: cmpOr(hint, "free some space on the storage, or choose another node")}
+		return jobs.Verdict{Kind: jobs.Fatal, Hint: cmp.Or(hint, "free some space on the storage, or choose another node")}
 	case is(pve.ErrNoSSH):
-		return jobs.Verdict{Kind: jobs.Fatal, Hint: cmpOr(hint, "give the host SSH credentials: an API token alone cannot run commands in containers")}
+		return jobs.Verdict{Kind: jobs.Fatal, Hint: cmp.Or(hint, "give the host SSH credentials: an API token alone cannot run commands in containers")}
 	}
 	return jobs.Verdict{Kind: jobs.Fatal, Hint: hint}
-}
-
-func cmpOr(a, b string) string {
-	if a != "" {
-		return a
-	}
-	return b
 }
 
 // awayError says which host it was that a step could not reach.

@@ -1,6 +1,7 @@
 package core
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -84,8 +85,12 @@ func (c *Core) lifecycleFinish(end AppStatus) func(*store.Tx, jobs.Job, *lifecyc
 
 // startOurs starts the app's container, if it is ours.
 func (d *work[D]) startOurs(ctx context.Context) error {
-	if gone, err := d.check(ctx); err != nil || gone {
-		return cmpErr(err, d.lost())
+	gone, err := d.check(ctx)
+	if err != nil {
+		return err
+	}
+	if gone {
+		return d.lost()
 	}
 	return d.start(ctx)
 }
@@ -157,13 +162,6 @@ func (d *work[D]) lost() error {
 	return &Error{Kind: ErrFailed, Text: fmt.Sprintf("CT %d is not there any more", d.app.VMID), Hint: "it was deleted outside Proximity: `delete` forgets the app"}
 }
 
-func cmpErr(err, otherwise error) error {
-	if err != nil {
-		return err
-	}
-	return otherwise
-}
-
 // AppVerb is something that is done to an app.
 type AppVerb string
 
@@ -230,7 +228,7 @@ func (a app) allows(verb AppVerb) error {
 	case a.VMID == 0:
 		return no("has no container", "delete it, then deploy it again")
 	case a.Status == StatusError:
-		return no("is in error: "+a.Error, cmpOr(a.Hint, "delete it, then deploy it again"))
+		return no("is in error: "+a.Error, cmp.Or(a.Hint, "delete it, then deploy it again"))
 	case verb == StartApp && a.Status == StatusRunning:
 		return no("is already running", "restart it instead")
 	case verb != StartApp && a.Status == StatusStopped:

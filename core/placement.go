@@ -184,7 +184,7 @@ func fit(l *liveHost, s *pve.Snapshot, n pve.Node, a app, promised promises) Nod
 	}
 	f.FreeMB = max(int((n.MaxMem-n.Mem)>>20)-promised.memory[l.rec.Name+"/"+n.Name], 0)
 	for _, st := range s.Storages {
-		if st.Node != n.Name || st.Status != "available" || !contains(st.Content, "rootdir") {
+		if st.Node != n.Name || st.Status != "available" || !slices.Contains(st.Content, "rootdir") {
 			continue
 		}
 		free := int((st.MaxDisk-st.Disk)>>30) - promised.disk[diskKey(l.rec.Name, n.Name, st.Name)]

@@ -6,7 +6,7 @@ import (
 	"testing"
 	"testing/fstest"
 
-	"proximity/catalog_data"
+	catalogdata "proximity/catalog_data"
 	"proximity/core/catalog"
 	"proximity/pvesim"
 	"proximity/pvesim/machine"

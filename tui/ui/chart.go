@@ -75,19 +75,3 @@ func (l *Line) Spark(r Role, values []float64, width int) *Line {
 	l.put(r, string(b), len(values))
 	return l
 }
-
-// Scale brings values to 0..1 of their own maximum, but at least floor.
-func Scale(values []float64, floor float64) []float64 {
-	top := floor
-	for _, v := range values {
-		top = max(top, v)
-	}
-	if top <= 0 {
-		return values
-	}
-	out := make([]float64, len(values))
-	for i, v := range values {
-		out[i] = v / top
-	}
-	return out
-}
