@@ -38,7 +38,9 @@ func (n *Inode) info(name string) *Info {
 	case n.children != nil || n.mount != nil:
 		size = 4096
 	case n.virtual != nil:
-		size = int64(len(n.virtual.read()))
+		if size = 0; n.virtual.sized {
+			size = int64(len(n.virtual.read()))
+		}
 	case n.target != "":
 		size = int64(len(n.target))
 	}
@@ -103,7 +105,7 @@ func (f *FS) Open(name string, flag int, perm fs.FileMode) (*File, error) {
 		}
 		file.dirty = flag&os.O_TRUNC != 0
 	} else if flag&os.O_TRUNC != 0 && node.device == nil {
-		f.used -= int64(len(node.data))
+		f.used.Add(-int64(len(node.data)))
 		node.data, node.mtime = nil, f.now()
 	}
 	return file, nil
@@ -163,12 +165,12 @@ func (h *File) Write(b []byte) (int, error) {
 	if h.flag&os.O_APPEND != 0 {
 		grow = int64(len(b))
 	}
-	if h.fs.used+grow > Capacity {
+	if h.fs.used.Load()+grow > Capacity {
 		return 0, fail("write", h.name, syscall.ENOSPC)
 	}
 	before := len(h.node.data)
 	h.node.data = h.put(h.node.data, b)
-	h.fs.used += int64(len(h.node.data) - before)
+	h.fs.used.Add(int64(len(h.node.data) - before))
 	h.node.mtime = h.fs.now()
 	return len(b), nil
 }

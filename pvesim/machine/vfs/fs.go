@@ -7,6 +7,7 @@ import (
 	"sort"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -22,7 +23,7 @@ type FS struct {
 	mu     sync.RWMutex
 	now    func() time.Time
 	root   *Inode
-	used   int64
+	used   atomic.Int64 // read without mu: virtual files tell of it while a directory is listed
 	serial uint64
 }
 
@@ -58,6 +59,7 @@ type VirtualDir interface {
 }
 
 type virtualFile struct {
+	sized bool // its size is told; those of /proc say 0, as the real ones do, and are not read to be listed
 	read  func() []byte
 	write func([]byte) error // nil = read-only
 }
@@ -132,6 +134,7 @@ func (f *FS) child(dir *Inode, name string) *Inode {
 func (f *FS) mounted(dir *Inode, name string) *Inode {
 	m := dir.mount
 	return &Inode{mode: 0o640, mtime: f.now(), nlink: 1, gid: 33, virtual: &virtualFile{
+		sized: true,
 		read:  func() []byte { b, _ := m.Read(name); return b },
 		write: func(b []byte) error { return m.Write(name, b) },
 	}}
@@ -278,7 +281,7 @@ func (f *FS) unlink(parent *Inode, base string, node *Inode) {
 	delete(parent.children, base)
 	parent.mtime = f.now()
 	if node.nlink--; node.nlink == 0 {
-		f.used -= int64(len(node.data))
+		f.used.Add(-int64(len(node.data)))
 	}
 }
 
@@ -418,7 +421,7 @@ func (f *FS) Device(name string, d Device) {
 
 // Virtual puts a file at name whose content is read (and, unless write is nil, written) elsewhere.
 func (f *FS) Virtual(name string, read func() []byte, write func([]byte) error) {
-	f.place(name, 0o644, func(n *Inode) { n.virtual = &virtualFile{read, write} })
+	f.place(name, 0o644, func(n *Inode) { n.virtual = &virtualFile{read: read, write: write} })
 }
 
 // Mount puts a directory at name whose files live elsewhere.
@@ -442,8 +445,4 @@ func (f *FS) place(name string, mode fs.FileMode, fill func(*Inode)) {
 }
 
 // Used returns the bytes of all files' contents.
-func (f *FS) Used() int64 {
-	f.mu.RLock()
-	defer f.mu.RUnlock()
-	return f.used
-}
+func (f *FS) Used() int64 { return f.used.Load() }
