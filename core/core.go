@@ -45,12 +45,11 @@ type Config struct {
 
 // Pace is how often things are tried again; tests run faster.
 type Pace struct {
-	TaskPoll   time.Duration // between two looks at a Proxmox task, default 1 s
-	Watched    time.Duration // between polls of a host while somebody looks, default 2 s
-	Idle       time.Duration // otherwise, default 15 s
-	HostRetry  time.Duration // before a job that waits for a host looks again, default 5 s
-	Backoff    time.Duration // first pause before a retry, default 60 s
-	InsidePoll time.Duration // between two looks at a script in a container, default 1 s
+	TaskPoll  time.Duration // between two looks at a Proxmox task, default 1 s
+	Watched   time.Duration // between polls of a host while somebody looks, default 2 s
+	Idle      time.Duration // otherwise, default 15 s
+	HostRetry time.Duration // before a job that waits for a host looks again, default 5 s
+	Backoff   time.Duration // first pause before a retry, default 60 s
 }
 
 func (p Pace) withDefaults() Pace {
@@ -64,7 +63,6 @@ func (p Pace) withDefaults() Pace {
 	set(&p.Idle, 15*time.Second)
 	set(&p.HostRetry, 5*time.Second)
 	set(&p.Backoff, time.Minute)
-	set(&p.InsidePoll, time.Second)
 	return p
 }
 
