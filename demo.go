@@ -141,7 +141,7 @@ func (p *program) demoLogger(d demo, console bool) (log *slog.Logger, done func(
 
 // pace makes the core look as often as the faster tasks are worth.
 func (d demo) pace() core.Pace {
-	return core.Pace{TaskPoll: scaled(time.Second, d.taskTime), InsidePoll: scaled(time.Second, d.taskTime), Watched: scaled(2*time.Second, d.taskTime),
+	return core.Pace{TaskPoll: scaled(time.Second, d.taskTime), Watched: scaled(2*time.Second, d.taskTime),
 		Idle: scaled(15*time.Second, d.taskTime), HostRetry: scaled(5*time.Second, d.taskTime), Backoff: scaled(time.Minute, d.taskTime)}
 }
 
