@@ -2,7 +2,7 @@
 # make demo    builds; a server on a simulated cluster in ./demo; the console here
 # make test    everything CI runs: format, vet, staticcheck, vulnerabilities, unit and end-to-end tests with -race
 # make bench   the figures the console is held to
-# make test-faults  a deploy cut off at every single call to Proxmox, and killed at every step
+# make test-faults  every workflow killed at every step and call, cut off, refused and cancelled everywhere
 # make fuzz    every fuzz test for FUZZTIME (10s)
 
 SHELL := /bin/bash
@@ -56,7 +56,7 @@ else
 endif
 
 test-faults:
-	PROXIMITY_FAULTS=1 $(GO) test -count=1 -timeout 30m -run 'Cut|Killed|Cancel' -v ./core | grep -vE '^ *(===|---)'
+	PROXIMITY_FAULTS=1 $(GO) test -count=1 -timeout 30m -run 'Cut|Killed|Cancelled|PowerGoes|EveryFault' -v ./core | grep -vE '^ *(===|--- PASS)'
 
 unit:
 	$(GO) test $$($(GO) list ./... | grep -v /e2e)

@@ -40,7 +40,7 @@ type Config struct {
 	Logger        *slog.Logger     // default: discards
 	Pace          Pace             // zero values: the real pace
 
-	tamper func(*jobs.Workflow[deployment]) // crash tests put their kills here
+	atStep func(kind, step, when string) error // trials put their kills here: called at "begin" and "end" of every step
 }
 
 // Pace is how often things are tried again; tests run faster.
@@ -167,19 +167,34 @@ func (c *Core) open() error {
 		Classify: classify, Changed: func(uint64) { c.hub.jobs.Store(true); c.changed() },
 		WaitEvery: c.cfg.Pace.HostRetry, Logger: c.log, Keep: 2000, KeepFor: 90 * 24 * time.Hour,
 	})
-	deploy := c.deployWorkflow()
-	if c.cfg.tamper != nil {
-		c.cfg.tamper(&deploy)
-	}
-	jobs.Register(c.engine, deploy)
+	register(c, c.deployWorkflow())
 	for _, w := range c.lifecycleWorkflows() {
-		jobs.Register(c.engine, w)
+		register(c, w)
 	}
 	if err := c.loadHosts(); err != nil {
 		return err
 	}
 	c.rebuild()
 	return nil
+}
+
+// register makes a workflow known to the engine.
+func register[D any](c *Core, w jobs.Workflow[D]) {
+	if c.cfg.atStep != nil {
+		for i := range w.Steps {
+			step, do := w.Steps[i].Name, w.Steps[i].Do
+			w.Steps[i].Do = func(ctx context.Context, r *jobs.Run[D]) error {
+				if err := c.cfg.atStep(w.Kind, step, "begin"); err != nil {
+					return err
+				}
+				if err := do(ctx, r); err != nil {
+					return err
+				}
+				return c.cfg.atStep(w.Kind, step, "end")
+			}
+		}
+	}
+	jobs.Register(c.engine, w)
 }
 
 // identify reads or makes the installation's id.

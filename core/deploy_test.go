@@ -312,35 +312,6 @@ func TestPrivilegeErrorFailsAtOnceAndLeavesNothing(t *testing.T) {
 	}
 }
 
-func TestCancelAtEveryStepLeavesNothing(t *testing.T) {
-	sim := startSim(t, pvesim.Options{TaskTime: 0.02})
-	cfg := testConfig(t.TempDir())
-	r := openRig(t, cfg)
-	r.connect(sim)
-	for i, step := range r.engine.StepsOf("deploy") {
-		_, job := r.deploy(DeployRequest{CatalogID: "adminer", Hostname: fmt.Sprintf("cancel-%02d", i)})
-		r.until("step "+step+" begins", func() bool {
-			j, err := r.Job(t.Context(), admin, job.ID)
-			return err == nil && (j.Ended || j.Steps[i].State != "pending")
-		})
-		_, err := r.CancelJob(t.Context(), admin, job.ID)
-		j := r.end(job.ID)
-		if errors.Is(err, ErrConflict) && j.State == "succeeded" {
-			continue // it was faster
-		}
-		if err != nil || j.State != "cancelled" || j.Left != "" {
-			t.Errorf("cancelled during %s: %v, ended %s: %s %s", step, err, j.State, j.Error, j.Left)
-		}
-		if _, err := r.App(t.Context(), admin, fmt.Sprintf("cancel-%02d", i)); !errors.Is(err, ErrNotFound) {
-			t.Errorf("cancelled during %s: the app is still there: %v", step, err)
-		}
-	}
-	apps, _ := r.Apps(t.Context(), admin)
-	if got := managed(sim); len(got) != len(apps) {
-		t.Errorf("%d containers for %d apps: %+v", len(got), len(apps), got)
-	}
-}
-
 func TestClassifyNeverRetriesWhatCannotPass(t *testing.T) {
 	for kind, want := range map[error]string{
 		pve.ErrUnreachable: "wait", pve.ErrTimeout: "retry", pve.ErrLocked: "retry", pve.ErrNoQuorum: "retry", pve.ErrBusy: "retry", pve.ErrTaskLost: "retry", pve.ErrChanged: "retry",

@@ -229,7 +229,7 @@ func classify(err error) jobs.Verdict {
 	case is(pve.ErrNoSSH):
 		return jobs.Verdict{Kind: jobs.Fatal, Hint: cmp.Or(hint, "give the host SSH credentials: an API token alone cannot run commands in containers")}
 	}
-	return jobs.Verdict{Kind: jobs.Fatal, Hint: hint}
+	return jobs.Verdict{Kind: jobs.Fatal, Hint: cmp.Or(hint, "the job's log tells more: mend that, then try again")}
 }
 
 // awayError says which host it was that a step could not reach.

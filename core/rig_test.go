@@ -41,8 +41,9 @@ func startSim(t testing.TB, o pvesim.Options) *pvesim.Cluster {
 // rig is a core at work in the test's process.
 type rig struct {
 	*Core
-	t    testing.TB
-	stop func()
+	t      testing.TB
+	stop   func()
+	unplug func() // ends the core's work without waiting
 }
 
 // testConfig is a configuration for a data folder; published ports listen on
@@ -78,7 +79,7 @@ func openRig(t testing.TB, cfg Config) *rig {
 	done := make(chan error, 1)
 	go func() { done <- c.Run(ctx) }()
 	stopped := false
-	r := &rig{Core: c, t: t}
+	r := &rig{Core: c, t: t, unplug: cancel}
 	r.stop = func() {
 		if stopped {
 			return

@@ -171,7 +171,8 @@ type GuestInfo struct {
 	Cores       int
 	DiskGB      int
 	Template    bool
-	Foreign     bool // made by the simulator itself at its start
+	Snapshots   []string // names, oldest first
+	Foreign     bool     // made by the simulator itself at its start
 }
 
 // Guests returns every guest, in the order of their ids.
@@ -184,6 +185,9 @@ func (c *Cluster) Guests() []GuestInfo {
 			VMID: g.VMID, Node: g.Node, Type: g.Kind, Status: statusText(g.Running), Hostname: g.name(), Lock: g.Conf["lock"],
 			Description: g.Conf["description"], MemoryMB: int(g.memory() >> 20), Cores: g.Conf.number("cores", c.o.NodeCores),
 			DiskGB: int(g.size() >> 30), Template: g.template(), Foreign: g.Foreign,
+		}
+		for _, s := range g.Snaps {
+			info.Snapshots = append(info.Snapshots, s.Name)
 		}
 		if g.Slot > 0 {
 			info.Address = c.net.address(g.Slot)
