@@ -37,6 +37,7 @@ func newCrowd(c *core.Core, apps int) *crowd {
 			w.Apps = append(w.Apps, core.AppView{
 				ID: fmt.Sprintf("gitea-%05d", n), CatalogID: "gitea", Name: "Gitea", Hostname: fmt.Sprintf("app-%05d", n), Status: core.StatusRunning,
 				Owner: "admin", Host: "homelab", Node: fmt.Sprint("pve", n%32), VMID: 100 + n, PublicPort: 8100 + n%900,
+				URL:     fmt.Sprintf("http://proximity.test:%d/", 8100+n%900),
 				Metrics: &core.Metrics{CPU: float64((n+i*7)%100) / 100, Cores: 2, Mem: int64(n+i) << 20, MaxMem: 2 << 30, Disk: 3 << 30, MaxDisk: 8 << 30, Uptime: int64(n)},
 			})
 		}
@@ -46,6 +47,20 @@ func newCrowd(c *core.Core, apps int) *crowd {
 }
 
 func (c *crowd) World(core.Actor) *core.World { return c.worlds[c.n.Add(1)%2] }
+
+// History gives one app in eight a load that goes up and down; the others are
+// idle, as most apps are most of the time.
+func (c *crowd) History(_ core.Actor, object string) []core.Sample {
+	samples := make([]core.Sample, 60)
+	for i := range samples {
+		load := 0.02
+		if last := int(object[len(object)-1]); last%8 == 0 {
+			load = float64((i+last)%12) / 12
+		}
+		samples[i] = core.Sample{CPU: load, Mem: load / 2}
+	}
+	return samples
+}
 
 // Watch says that something changed every two seconds, as a poller does.
 func (c *crowd) Watch(ctx context.Context) <-chan struct{} {
@@ -157,13 +172,28 @@ func percentile(d []time.Duration, p float64) float64 {
 // A key and the frame it changes, in the list of a thousand apps, through a
 // real SSH connection.
 func BenchmarkKeyOverSSH(b *testing.B) {
+	moves(b, 25) // fewer than there are rows: nothing scrolls
+}
+
+// The same at the list's end, where every move scrolls it.
+func BenchmarkScrollOverSSH(b *testing.B) {
+	moves(b, 900)
+}
+
+// moves presses down so many times, then up as many, and so on.
+func moves(b *testing.B, turn int) {
 	r := newRig(b, nil, crowded)
 	f := watch(b, r.login())
 	f.rest(100 * time.Millisecond)
 	f.press(b, "2")
 	f.rest(100 * time.Millisecond)
+	if turn > 100 {
+		for range 30 { // to the last row on the screen
+			f.press(b, "j")
+		}
+	}
 	var took []time.Duration
-	var sent int
+	var sent []int
 	i := 0
 	for b.Loop() {
 		// At a person's pace: a key now and then, and the seconds tick between.
@@ -172,17 +202,19 @@ func BenchmarkKeyOverSSH(b *testing.B) {
 			<-f.came
 		}
 		key := "j"
-		if i/25%2 == 1 { // without scrolling
+		if i/turn%2 == 1 {
 			key = "k"
 		}
 		i++
 		d, n := f.press(b, key)
 		took = append(took, d)
-		sent += n
+		sent = append(sent, n)
 	}
 	b.ReportMetric(percentile(took, 0.5), "ms-p50")
 	b.ReportMetric(percentile(took, 0.99), "ms-p99")
-	b.ReportMetric(float64(sent)/float64(len(took)), "B/move")
+	slices.Sort(sent)
+	b.ReportMetric(float64(sent[len(sent)/2]), "B/move-p50")
+	b.ReportMetric(float64(sent[len(sent)*99/100]), "B/move-p99")
 }
 
 // From asking for a console to its first frame, connection made.

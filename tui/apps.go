@@ -165,7 +165,7 @@ func (p *apps) strip(c *Console, w int, a *core.AppView) []string {
 	case a.Drift != "":
 		l.Add(ui.Warn, a.Drift)
 	case a.URL != "":
-		l.Link(ui.Accent, a.URL, a.URL)
+		l.Add(ui.Accent, a.URL) // no link: it would be sent anew with every move, and terminals find plain ones
 	}
 	return []string{first, l.String()}
 }
@@ -364,6 +364,9 @@ func (r *appRows) Cell(l *ui.Line, i, col, width int, selected bool) {
 		l.Cell(ui.Muted, a.Version, width)
 	case appURL:
 		url := strings.TrimPrefix(strings.TrimPrefix(a.URL, "http://"), "https://")
+		if len(url) > width && a.PublicPort != 0 { // the host is the same for all: the port is what tells them apart
+			url = ":" + strconv.Itoa(a.PublicPort)
+		}
 		if a.Status == core.StatusRunning && !a.Stale {
 			l.Cell(ui.Text, url, width)
 		} else {

@@ -42,29 +42,50 @@ func (l *lines) become(size Size, p colorprofile.Profile, m ansi.Method) {
 	}
 }
 
-// draw appends to out what turns the last frame into content.
+// draw appends to out what turns the last frame into content, the shortest way
+// it knows.
 func (l *lines) draw(out *bytes.Buffer, content string) {
 	next := split(content, l.size.Height)
-	if !l.valid {
-		out.WriteString("\x1b[m\x1b[H\x1b[2J")
-		l.last = make([]string, l.size.Height)
-		l.valid = true
-	} else {
-		l.scroll(out, next)
-	}
 	s := scratches.Get().(*scratch)
 	defer scratches.Put(s)
-	s.old.Method, s.new.Method = l.method, l.method
 	if s.old.Width() != l.size.Width {
 		s.old.Resize(l.size.Width, 1)
 		s.new.Resize(l.size.Width, 1)
 	}
-	for y := range next {
-		if next[y] != l.last[y] {
-			l.line(out, y, cells(&s.old, l.last[y]), cells(&s.new, next[y]))
+	s.old.Method, s.new.Method = l.method, l.method
+	var ways []region
+	if l.valid {
+		ways = l.regions(next)
+	} else {
+		out.WriteString("\x1b[m\x1b[H\x1b[2J")
+		l.last = make([]string, l.size.Height)
+		l.valid = true
+	}
+	start := out.Len()
+	if len(ways) == 0 {
+		l.paint(out, s, l.last, next)
+	}
+	for i, way := range ways {
+		from := out.Len()
+		l.paint(out, s, way.scroll(out, l.last), next)
+		if i > 0 { // two ways stand there: the longer one goes
+			first, second := out.Bytes()[start:from], out.Bytes()[from:]
+			if len(second) < len(first) {
+				copy(first, second)
+			}
+			out.Truncate(start + min(len(first), len(second)))
 		}
 	}
 	l.last = next
+}
+
+// paint writes what turns the lines last into next.
+func (l *lines) paint(out *bytes.Buffer, s *scratch, last, next []string) {
+	for y := range next {
+		if next[y] != last[y] {
+			l.line(out, y, cells(&s.old, last[y]), cells(&s.new, next[y]))
+		}
+	}
 }
 
 // split cuts content into exactly h lines.
@@ -162,6 +183,9 @@ func (p *pen) move(x int) {
 func (p *pen) put(x int, c *uv.Cell) {
 	p.move(x)
 	style, link := uv.ConvertStyle(c.Style, p.profile), c.Link
+	if blank(c) && inkOnly(&p.style) {
+		style = p.style // changing the ink and back is longer, and cannot be seen
+	}
 	if p.profile <= colorprofile.ASCII || link.URL != printable(link.URL) || link.Params != printable(link.Params) {
 		link = uv.Link{}
 	}
@@ -178,6 +202,11 @@ func (p *pen) put(x int, c *uv.Cell) {
 	if p.x >= p.width || odd(c) {
 		p.x = unknown // beyond the last column, or wherever the terminal thinks
 	}
+}
+
+// inkOnly reports whether a blank written in this style looks as any other.
+func inkOnly(s *uv.Style) bool {
+	return s.Bg == nil && s.Underline == uv.UnderlineNone && s.Attrs&^(uv.AttrBold|uv.AttrFaint|uv.AttrItalic) == 0
 }
 
 // lift resets the pen.
