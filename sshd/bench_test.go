@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"math/rand"
-	"runtime"
 	"slices"
 	"sync/atomic"
 	"testing"
@@ -248,32 +247,4 @@ func BenchmarkIdle(b *testing.B) {
 		time.Sleep(time.Second)
 	}
 	b.ReportMetric(float64(f.bytes.Load()-before)/time.Since(began).Seconds(), "B/s")
-}
-
-// What one more session costs, client's side included: each is a connection.
-func BenchmarkSessionMemory(b *testing.B) {
-	r := newRig(b, func(o *Options) { o.MaxPerAddress, o.MaxPerUser = 1000, 1000 }, crowded)
-	const sessions = 50
-	for b.Loop() {
-		var before, after runtime.MemStats
-		runtime.GC()
-		runtime.ReadMemStats(&before)
-		goroutines := runtime.NumGoroutine()
-		var clients []*gossh.Client
-		for range sessions {
-			c := r.login()
-			clients = append(clients, c)
-			f := watch(b, c)
-			<-f.came
-		}
-		runtime.GC()
-		runtime.ReadMemStats(&after)
-		b.ReportMetric(float64(after.HeapAlloc-before.HeapAlloc)/sessions/1024, "kB-heap/session")
-		b.ReportMetric(float64(after.StackInuse-before.StackInuse)/sessions/1024, "kB-stack/session")
-		b.ReportMetric(float64(runtime.NumGoroutine()-goroutines)/sessions, "goroutines/session")
-		for _, c := range clients {
-			_ = c.Close()
-		}
-		until(b, "no session", func() bool { r.mu.Lock(); defer r.mu.Unlock(); return len(r.doors) == 0 })
-	}
 }
