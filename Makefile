@@ -17,7 +17,7 @@ ifneq ($(HAVE_CC),)
 RACE := -race
 endif
 
-.PHONY: build demo test test-race test-faults unit e2e bench fmt check-fmt vet lint vuln fuzz clean
+.PHONY: build demo test test-race test-long test-faults unit e2e bench fmt check-fmt vet lint vuln fuzz clean
 
 build:
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' -o bin/proximity .
@@ -25,7 +25,7 @@ build:
 demo: build
 	bin/proximity demo
 
-test: check-fmt vet lint vuln test-race
+test: check-fmt vet lint vuln test-race test-long
 	@echo "all well"
 
 check-fmt:
@@ -52,7 +52,14 @@ ifeq ($(RACE),)
 	@echo "no C compiler here: the tests run without -race"
 	$(GO) test ./...
 else
-	CGO_ENABLED=1 $(GO) test -race ./...
+	CGO_ENABLED=1 $(GO) test -race -short ./...
+endif
+
+# What is exhaustive has no goroutines to race: it is run in full without -race,
+# and in part (-short) with it.
+test-long:
+ifneq ($(RACE),)
+	$(GO) test ./tui ./tui/screen
 endif
 
 test-faults:

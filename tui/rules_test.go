@@ -147,8 +147,11 @@ func everyKey() []string {
 func TestNoKeyDoesNothing(t *testing.T) {
 	for name, make := range worlds() {
 		for _, role := range []core.Role{core.RoleAdmin, core.RoleViewer} {
-			for _, v := range views() {
-				for _, k := range everyKey() {
+			for i, v := range views() {
+				for j, k := range everyKey() {
+					if testing.Short() && (i+j)%10 != 0 {
+						continue
+					}
 					s := make()
 					c := sit(t, s, look{role: role})
 					for _, k := range v.keys {

@@ -184,6 +184,9 @@ func TestTheTerminalShowsTheView(t *testing.T) {
 				if method == ansi.WcWidth {
 					updates = 400 // each needs a terminal of its own
 				}
+				if testing.Short() {
+					updates /= 10
+				}
 				for i := range updates {
 					if p.Intn(20) == 0 {
 						p.w, p.h = 20+p.Intn(120), 5+p.Intn(45)
