@@ -15,7 +15,7 @@ import (
 func TestKeyStorm(t *testing.T) {
 	n := 100_000
 	if testing.Short() {
-		n = 10_000
+		n = 20_000
 	}
 	t.Run("in one breath", func(t *testing.T) {
 		s, asked := storm(t, n, 0)
