@@ -64,7 +64,7 @@ func TestEveryEmbeddedAppCanBeDeployed(t *testing.T) {
 				}
 			}
 			probe := m.Ready()
-			if probe.Type != "http" || probe.Port != m.InternalPort() || !strings.HasPrefix(probe.Path, "/") || probe.Timeout <= 0 {
+			if probe.Type != "tcp" && (probe.Type != "http" || !strings.HasPrefix(probe.Path, "/")) || probe.Port != m.InternalPort() || probe.Timeout <= 0 {
 				t.Errorf("probe %+v", probe)
 			}
 			values, err := m.Resolve(nil)
