@@ -29,6 +29,19 @@ func (e *BusyError) Error() string {
 	return fmt.Sprintf("%s is busy: %s (job %d, %s, since %s)", subject, e.Job.Title, e.Job.ID, e.Job.State, e.Job.Created.Format(time.DateTime))
 }
 
+// laterError is what Later returns.
+type laterError struct {
+	at  time.Time
+	why string
+}
+
+func (e *laterError) Error() string { return e.why }
+
+// Later is what a step's Do returns to be done again at a time, without having failed: the job waits, its worker does
+// not. The time is stored with the job, so that it comes when it comes, whatever happens to Proximity meanwhile; a
+// cancel ends the wait at once. why is shown until then.
+func Later(at time.Time, why string) error { return &laterError{at, why} }
+
 // PanicError is a panic in a workflow's function. It is never worth a retry.
 type PanicError struct {
 	Value any

@@ -188,6 +188,11 @@ func (l *live) apply(tx *store.Tx, m move, raw json.RawMessage) (Job, []LogLine,
 			return j, nil, err
 		}
 	}
+	if j.State == Succeeded && flow != nil && flow.keep > 0 {
+		if err := keepLast(tx, j, flow.keep); err != nil {
+			return j, nil, err
+		}
+	}
 	for _, fn := range m.also {
 		if err := fn(tx); err != nil {
 			return j, nil, &hookError{err}

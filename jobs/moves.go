@@ -39,6 +39,11 @@ func (j *Job) retry(at time.Time) {
 	j.RetryAt, j.WaitingFor = at, ""
 }
 
+// later has the job wait until a time that its step asked for.
+func (j *Job) later(at time.Time) {
+	j.State, j.RetryAt, j.WaitingFor = Waiting, at, ""
+}
+
 // done ends the current step well.
 func (j *Job) done(now time.Time) {
 	s := &j.Steps[j.Step]

@@ -69,18 +69,48 @@ func (e *Engine) pruneSome(tx *store.Tx) (removed int, err error) {
 		if !tooMany && !tooOld || removed == pruneBatch {
 			break
 		}
-		if err := jobTable.Delete(tx, store.Key(j.ID)); err != nil {
+		if err := removeJob(tx, j.ID); err != nil {
 			return removed, err
-		}
-		for line, err := range lineTable.Prefix(tx, store.Key(j.ID)) {
-			if err != nil {
-				return removed, err
-			}
-			if err := lineTable.Delete(tx, lineKey(line.Job, line.Seq)); err != nil {
-				return removed, err
-			}
 		}
 		removed++
 	}
 	return removed, nil
+}
+
+// removeJob removes an ended job with its log.
+func removeJob(tx *store.Tx, id uint64) error {
+	if err := jobTable.Delete(tx, store.Key(id)); err != nil {
+		return err
+	}
+	for line, err := range lineTable.Prefix(tx, store.Key(id)) {
+		if err != nil {
+			return err
+		}
+		if err := lineTable.Delete(tx, lineKey(line.Job, line.Seq)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// keepLast removes the jobs of last's kind and subject that succeeded before it, but the newest: last among them, keep
+// stay.
+func keepLast(tx *store.Tx, last Job, keep int) error {
+	var old []uint64
+	for j, err := range jobTable.WhereBackwards(tx, subjectIndex, last.Subject) {
+		if err != nil {
+			return err
+		}
+		if j.Kind == last.Kind && j.State == Succeeded {
+			if keep--; keep < 0 {
+				old = append(old, j.ID)
+			}
+		}
+	}
+	for _, id := range old {
+		if err := removeJob(tx, id); err != nil {
+			return err
+		}
+	}
+	return nil
 }

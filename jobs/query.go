@@ -49,6 +49,16 @@ func (e *Engine) Get(id uint64) (Job, error) {
 	return j, err
 }
 
+// Busy returns the unfinished job of a subject as it is in the caller's transaction, ok false if it has none: what is
+// changed in the same transaction then has no job beside it.
+func (e *Engine) Busy(tx *store.Tx, subject string) (j Job, ok bool, err error) {
+	j, err = jobTable.Find(tx, liveIndex, subject)
+	if errors.Is(err, store.ErrNotFound) {
+		return j, false, nil
+	}
+	return j, err == nil, err
+}
+
 // newest returns the picture in memory of a stored job, if there is one.
 func (e *Engine) newest(j Job) Job {
 	e.mu.Lock()

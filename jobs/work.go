@@ -261,6 +261,15 @@ func (l *live) stepFailed(j Job, err error) *pause {
 		return l.storeTrouble(trouble.err)
 	}
 	st := &j.Steps[j.Step]
+	var later *laterError
+	if errors.As(err, &later) {
+		l.flip()
+		l.remark(later.why)
+		return l.settle(&pause{until: later.at}, func(j *Job, say sayFunc) {
+			j.later(later.at)
+			say(Info, st.Name, later.why)
+		})
+	}
 	v := l.e.verdict(err)
 	if v.Kind == Wait && l.unflipped() {
 		return l.waitOn(v)

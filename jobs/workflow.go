@@ -16,6 +16,7 @@ type Workflow[D any] struct {
 	Retries int                       // further attempts of a step after errors that may pass; each step has as many
 	Backoff func(n int) time.Duration // before the n-th retry, n = 0, 1, …; nil means min(60·2ⁿ, 900) s
 	Steps   []Step[D]
+	Keep    int // how many jobs of a subject are kept once they succeeded, for what comes every hour; 0 means by Options
 
 	// Finish, if given, runs in the transaction that ends the job; j has its final state. An error on the way to
 	// Succeeded is an error of the last step; otherwise Finish is tried a few more times and then left out.
@@ -68,6 +69,7 @@ type workflow struct {
 	retries   int
 	backoff   func(n int) time.Duration
 	steps     []step
+	keep      int
 	bind      func(l *live) binding
 	finish    func(tx *store.Tx, j Job, b binding) error
 	undoBegin func(tx *store.Tx, j Job, b binding) error
@@ -93,7 +95,7 @@ type binding interface {
 // Register makes a kind of job known, before Run. It panics when the workflow makes no sense: that is a mistake in
 // the program.
 func Register[D any](e *Engine, w Workflow[D]) {
-	flow := &workflow{kind: w.Kind, retries: w.Retries, backoff: w.Backoff}
+	flow := &workflow{kind: w.Kind, retries: w.Retries, backoff: w.Backoff, keep: w.Keep}
 	if flow.backoff == nil {
 		flow.backoff = defaultBackoff
 	}
