@@ -48,6 +48,7 @@ const (
 	VerbReadApp     Verb = "see apps of others"
 	VerbDeploy      Verb = "deploy apps"
 	VerbChangeApp   Verb = "change apps"
+	VerbAdopt       Verb = "adopt containers"
 	VerbReadHosts   Verb = "see hosts and nodes"
 	VerbChangeHosts Verb = "change hosts"
 	VerbReadUsers   Verb = "see users"

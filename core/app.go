@@ -23,6 +23,8 @@ type app struct {
 	Status    AppStatus
 	Error     string // why Status is error
 	Hint      string // what to do about it
+	Cause     string // kind of the job that left it in error; "" = none did
+	Lost      bool   // its container was deleted outside Proximity
 
 	Host string // name of the Proxmox host
 	Node string
@@ -43,6 +45,12 @@ type app struct {
 	Sealed       string            // the secret field values, sealed as one JSON document
 	RootPassword string            // of the container, sealed
 
+	Adopted  bool      // Proximity did not make its container, and never destroys it
+	Adoption *Adoption // what it was like then
+
+	Leaving  string    // the hostname it had, until the job that renames it has ended
+	DeleteAt time.Time // when a delete that waits goes on; zero = none waits
+
 	CreatedAt, UpdatedAt, ChangedAt time.Time // ChangedAt moves with Status
 }
 
@@ -51,6 +59,7 @@ const (
 	indexPort     = "port"
 	indexVMID     = "vmid"
 	indexMAC      = "mac"
+	indexLeaving  = "leaving"
 	indexOwner    = "owner"
 	indexNode     = "node"
 )
@@ -70,7 +79,13 @@ func newAppTable() *store.Table[app] {
 			}
 			return fmt.Sprintf("%s/%d", a.Host, a.VMID)
 		}),
-		store.Unique(indexMAC, func(a app) string { return strings.ToUpper(a.MAC) }),
+		store.Unique(indexMAC, func(a app) string {
+			if a.Adopted { // not ours to keep unique: two clusters may have the same one
+				return ""
+			}
+			return strings.ToUpper(a.MAC)
+		}),
+		store.Unique(indexLeaving, func(a app) string { return a.Leaving }),
 		store.By(indexOwner, func(a app) []string { return []string{a.Owner} }),
 		store.By(indexNode, func(a app) []string { return []string{a.Host + "/" + a.Node} }),
 	)
@@ -82,8 +97,15 @@ func (a *app) setStatus(s AppStatus, now time.Time) {
 		a.Status, a.ChangedAt = s, now
 	}
 	if s != StatusError {
-		a.Error, a.Hint = "", ""
+		a.Error, a.Hint, a.Cause, a.Lost = "", "", "", false
 	}
+}
+
+// fail puts the app in error: why, what to do about it, and the kind of job
+// that left it so.
+func (a *app) fail(cause, text, hint string, now time.Time) {
+	a.setStatus(StatusError, now)
+	a.Error, a.Hint, a.Cause = text, hint, cause
 }
 
 // putApp writes an app and, once committed, the copy the world is made from.
@@ -127,6 +149,14 @@ func (c *Core) changeApp(tx *store.Tx, id string, change func(*app) error) error
 		return err
 	}
 	return c.putApp(tx, a)
+}
+
+// cached is one record from memory.
+func (c *Core) cached(id string) (app, bool) {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	a, ok := c.appCache[id]
+	return a, ok
 }
 
 // cachedApps is a copy of all records, by hostname.

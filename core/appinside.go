@@ -29,27 +29,31 @@ var (
 	readyScript string
 )
 
-// script runs a script of this step inside the container, once per attempt.
-func (d *deploying) script(ctx context.Context, name, script string) (exit int, tail []string, err error) {
-	if n := d.Data.Tried[name]; n > 0 {
-		name += "." + strconv.Itoa(n)
+// script runs a script of this job inside the container, once per attempt. What
+// it leaves there is named for the job: a container may outlive it, be cloned
+// and be restored.
+func (d *work[D]) script(ctx context.Context, name, script string) (exit int, tail []string, err error) {
+	j := d.Job()
+	file := fmt.Sprintf("%d-%x-%s", j.ID, j.Created.Unix(), name)
+	if n := d.rec.Tried[name]; n > 0 {
+		file += "." + strconv.Itoa(n)
 	}
 	var m meter
-	return d.c.inside(ctx, d.host, d.app, name, script, func(line string) { d.say(&m, line) })
+	return d.c.inside(ctx, d.host, d.app, file, script, func(line string) { d.say(&m, line) })
 }
 
 // again makes the next run of a script a new one, after it failed.
-func (d *deploying) again(name string) error {
-	if d.Data.Tried == nil {
-		d.Data.Tried = map[string]int{}
+func (d *work[D]) again(name string) error {
+	if d.rec.Tried == nil {
+		d.rec.Tried = map[string]int{}
 	}
-	d.Data.Tried[name]++
+	d.rec.Tried[name]++
 	return d.Save()
 }
 
 // must runs a script and turns its failure into an error; again says that
 // another try may help.
-func (d *deploying) must(ctx context.Context, name, what, script string, again bool) error {
+func (d *work[D]) must(ctx context.Context, name, what, script string, again bool) error {
 	exit, tail, err := d.script(ctx, name, script)
 	if err != nil || exit == 0 {
 		return err
@@ -154,22 +158,21 @@ func (d *deploying) appDeploy(ctx context.Context) error {
 		return err
 	}
 	d.Progress(1, "starting")
-	wait := int(d.manifest.Ready().Timeout.Seconds())
-	return d.must(ctx, "up", "starting the app", compose(d.app)+"up --detach --wait --wait-timeout "+strconv.Itoa(max(wait, 60)), false)
+	return d.up(ctx, "up", d.manifest)
+}
+
+// up starts an app's services with the files that are there, under the name of
+// a script.
+func (d *work[D]) up(ctx context.Context, name string, m *catalog.Manifest) error {
+	wait := int(m.Ready().Timeout.Seconds())
+	return d.must(ctx, name, "starting the app", compose(d.app)+"up --detach --wait --wait-timeout "+strconv.Itoa(max(wait, 60)), false)
 }
 
 // render makes an app's files from its manifest and all its values.
 func (c *Core) render(a app, m *catalog.Manifest) ([]catalog.File, error) {
-	values := catalog.Values{}
-	for k, v := range a.Values {
-		values[k] = v
-	}
-	secret, err := c.secretsOf(a)
+	values, err := c.valuesOf(a)
 	if err != nil {
 		return nil, err
-	}
-	for k, v := range secret {
-		values[k] = v
 	}
 	files, err := m.Render(values, c.builtins(a, m))
 	if err != nil {
@@ -180,8 +183,11 @@ func (c *Core) render(a app, m *catalog.Manifest) ([]catalog.File, error) {
 
 // ready waits for the manifest's probe, and looks at every service again:
 // `up --wait` calls a crash-looping one without a healthcheck healthy.
-func (d *deploying) ready(ctx context.Context) error {
-	p := d.manifest.Ready()
+func (d *deploying) ready(ctx context.Context) error { return d.answers(ctx, d.manifest) }
+
+// answers is the same for any job.
+func (d *work[D]) answers(ctx context.Context, m *catalog.Manifest) error {
+	p := m.Ready()
 	codes := make([]string, 0, len(p.Status))
 	for _, s := range p.Status {
 		codes = append(codes, strconv.Itoa(s))
@@ -190,7 +196,7 @@ func (d *deploying) ready(ctx context.Context) error {
 		pve.Quote(strings.Join(codes, " ")), max(int(p.Timeout.Seconds()), 60))
 	set += "compose() { " + compose(d.app) + "\"$@\"; }\n"
 	d.Progress(0, "waiting for "+probeTitle(p))
-	if err := d.must(ctx, "ready", d.manifest.Name, set+readyScript, false); err != nil {
+	if err := d.must(ctx, "ready", m.Name, set+readyScript, false); err != nil {
 		return err
 	}
 	return d.services(ctx)
@@ -213,7 +219,7 @@ type service struct {
 }
 
 // services looks whether every service runs.
-func (d *deploying) services(ctx context.Context) error {
+func (d *work[D]) services(ctx context.Context) error {
 	var out strings.Builder
 	exit, err := d.host.client.Exec(ctx, d.app.Node, d.app.VMID, compose(d.app)+"ps --all --format json 2>/dev/null", &out)
 	if err != nil {
@@ -247,7 +253,7 @@ func (d *deploying) services(ctx context.Context) error {
 
 // publish turns the forward on and tries it. The address is read once more: the
 // container may have been restarted since it was new.
-func (d *deploying) publish(ctx context.Context) error {
+func (d *work[D]) publish(ctx context.Context) error {
 	if err := d.network(ctx); err != nil {
 		return err
 	}

@@ -22,10 +22,16 @@ const (
 // recorded (host, vmid) it makes the container ours. People can edit marks,
 // clones copy them, and vmids come back: all three must agree.
 func (c *Core) mark(a app) string {
-	return "Managed by Proximity\n\nproximity-installation: " + c.installation + "\nproximity-app: " + a.ID
+	return "Managed by Proximity\n\n" + markInstallation + c.installation + "\n" + markApp + a.ID
 }
 
-// whose looks at the container with an app's vmid.
+const (
+	markInstallation = "proximity-installation: "
+	markApp          = "proximity-app: "
+)
+
+// whose looks at the container with an app's vmid. An adopted one is ours to
+// run, never to destroy.
 func (c *Core) whose(ctx context.Context, l *liveHost, a app) (ownership, error) {
 	cfg, err := l.client.GuestConfig(ctx, a.Node, a.VMID)
 	if errors.Is(err, pve.ErrNotFound) {
@@ -44,11 +50,14 @@ func (c *Core) whose(ctx context.Context, l *liveHost, a app) (ownership, error)
 	if cfg.Lock == "create" && len(cfg.Nets) == 0 {
 		return unready, nil
 	}
-	mac := false
+	mac := a.Adopted && a.MAC == "" // it had no network then
 	for _, n := range cfg.Nets {
 		mac = mac || strings.EqualFold(n.MAC, a.MAC)
 	}
-	if mac && strings.Contains(cfg.Description, "proximity-installation: "+c.installation) && strings.Contains(cfg.Description, "proximity-app: "+a.ID) {
+	if mac && a.Adopted { // it carries no mark of ours: its place and its MAC are what there is
+		return ours, nil
+	}
+	if mac && strings.Contains(cfg.Description, markInstallation+c.installation) && strings.Contains(cfg.Description, markApp+a.ID) {
 		return ours, nil
 	}
 	return foreign, nil

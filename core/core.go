@@ -50,6 +50,8 @@ type Pace struct {
 	Idle      time.Duration // otherwise, default 15 s
 	HostRetry time.Duration // before a job that waits for a host looks again, default 5 s
 	Backoff   time.Duration // first pause before a retry, default 60 s
+
+	DeleteWait time.Duration // before what is deleted is destroyed; default: the setting
 }
 
 func (p Pace) withDefaults() Pace {
@@ -171,6 +173,10 @@ func (c *Core) open() error {
 	for _, w := range c.lifecycleWorkflows() {
 		register(c, w)
 	}
+	jobs.Register(c.engine, c.deleteWorkflow())
+	jobs.Register(c.engine, c.releaseWorkflow())
+	jobs.Register(c.engine, c.configureWorkflow())
+	jobs.Register(c.engine, c.adoptWorkflow())
 	if err := c.loadHosts(); err != nil {
 		return err
 	}

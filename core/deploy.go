@@ -54,9 +54,7 @@ func (c *Core) CheckDeploy(a Actor, r DeployRequest) DeployCheck {
 	p := c.plan(a, r, records)
 	d := DeployCheck{Fits: p.fits, Host: p.app.Host, Node: p.app.Node, Cores: p.app.Cores, MemoryMB: p.app.MemoryMB, DiskGB: p.app.DiskGB, SwapMB: p.app.SwapMB,
 		OS: p.app.OS, Storage: p.app.Storage, Bridge: c.Settings().Bridge, Network: "dhcp", Port: p.app.PublicPort, Internal: p.app.InternalPort, Command: r.Command(p.manifest)}
-	for _, e := range p.problems {
-		d.Problems = append(d.Problems, FieldProblem{Field: e.Field, Text: e.Text, Hint: e.Hint})
-	}
+	d.Problems = problemsOf(p.problems...)
 	if p.manifest != nil {
 		for _, f := range p.manifest.Fields {
 			if f.Generate != nil && r.Values[f.Key] == "" {
@@ -125,7 +123,7 @@ func (p *plan) checkHostname(records []app) {
 		return
 	}
 	for _, o := range records {
-		if o.Hostname == name {
+		if o.Hostname == name || o.Leaving == name && o.ID != p.app.ID {
 			p.problem(&Error{Kind: ErrConflict, Field: "hostname", Text: fmt.Sprintf("%q is taken", name), Hint: "try " + freeName(name, records)})
 			return
 		}
@@ -136,7 +134,7 @@ func (p *plan) checkHostname(records []app) {
 func freeName(name string, records []app) string {
 	taken := map[string]bool{}
 	for _, o := range records {
-		taken[o.Hostname] = true
+		taken[o.Hostname], taken[o.Leaving] = true, true
 	}
 	if len(name) > 58 {
 		name = name[:58]
@@ -148,18 +146,26 @@ func freeName(name string, records []app) string {
 	}
 }
 
+// The most that any app may have.
+const (
+	maxCores    = 128
+	maxMemoryMB = 524288
+	maxDiskGB   = 10240
+)
+
 func (p *plan) checkSize(m *catalog.Manifest) {
-	check := func(field string, v, lo, hi int, unit string) {
-		switch {
-		case v < lo:
-			p.problem(invalid(field, fmt.Sprintf("give at least %d", lo), "%s needs at least %d %s, not %d", m.Name, lo, unit, v))
-		case v > hi:
-			p.problem(invalid(field, fmt.Sprintf("give at most %d", hi), "%d %s is more than any app may have", v, unit))
-		}
+	p.checkOne("cores", m.Name, "cores", p.app.Cores, max(m.MinCPU, 1), maxCores)
+	p.checkOne("memory_mb", m.Name, "MB of memory", p.app.MemoryMB, max(m.MinMemory, 128), maxMemoryMB)
+	p.checkOne("disk_gb", m.Name, "GB of disk", p.app.DiskGB, max(m.Requirements.MinDisk, 1), maxDiskGB)
+}
+
+func (p *plan) checkOne(field, name, unit string, v, lo, hi int) {
+	switch {
+	case v < lo:
+		p.problem(invalid(field, fmt.Sprintf("give at least %d", lo), "%s needs at least %d %s, not %d", name, lo, unit, v))
+	case v > hi:
+		p.problem(invalid(field, fmt.Sprintf("give at most %d", hi), "%d %s is more than any app may have", v, unit))
 	}
-	check("cores", p.app.Cores, max(m.MinCPU, 1), 128, "cores")
-	check("memory_mb", p.app.MemoryMB, max(m.MinMemory, 128), 524288, "MB of memory")
-	check("disk_gb", p.app.DiskGB, max(m.Requirements.MinDisk, 1), 10240, "GB of disk")
 }
 
 func (p *plan) checkValues(given map[string]string) {
@@ -171,6 +177,12 @@ func (p *plan) checkValues(given map[string]string) {
 	}
 	resolved, err := p.manifest.Resolve(values)
 	p.values = resolved
+	p.faults(err)
+}
+
+// faults takes over what the manifest says against values, and reports whether
+// it says anything.
+func (p *plan) faults(err error) bool {
 	var bad catalog.FieldErrors
 	if errors.As(err, &bad) {
 		for _, e := range bad {
@@ -179,6 +191,16 @@ func (p *plan) checkValues(given map[string]string) {
 	} else if err != nil {
 		p.problem(invalid("values", "", "%s", SafeText(err.Error(), 200)))
 	}
+	return err != nil
+}
+
+// problemsOf are problems as a form shows them.
+func problemsOf(all ...*Error) []FieldProblem {
+	var out []FieldProblem
+	for _, e := range all {
+		out = append(out, FieldProblem{Field: e.Field, Text: e.Text, Hint: e.Hint})
+	}
+	return out
 }
 
 // portInto picks the public port: the one asked for, or the lowest free one.
@@ -189,11 +211,11 @@ func (c *Core) portInto(p *plan, want int, records []app) {
 		}
 		return
 	}
-	taken := map[int]string{}
-	for _, o := range records {
-		taken[o.PublicPort] = o.Hostname
-	}
 	if want != 0 {
+		taken := map[int]string{}
+		for _, o := range records {
+			taken[o.PublicPort] = o.Hostname
+		}
 		switch by, is := taken[want]; {
 		case want < firstPort || want > lastPort:
 			p.problem(invalid("port", fmt.Sprintf("%d-%d", firstPort, lastPort), "port %d is not one that apps are published on", want))
@@ -205,13 +227,28 @@ func (c *Core) portInto(p *plan, want int, records []app) {
 		p.app.PublicPort = want
 		return
 	}
+	if p.app.PublicPort = c.freePort(records); p.app.PublicPort == 0 {
+		p.problem(noPort())
+	}
+}
+
+// freePort is the lowest port that no app has and that can be published; 0 =
+// there is none.
+func (c *Core) freePort(records []app) int {
+	taken := map[int]bool{}
+	for _, o := range records {
+		taken[o.PublicPort] = true
+	}
 	for port := firstPort; port <= lastPort; port++ {
-		if _, is := taken[port]; !is && forward.PortFree(c.cfg.ListenHost, port) == nil {
-			p.app.PublicPort = port
-			return
+		if !taken[port] && forward.PortFree(c.cfg.ListenHost, port) == nil {
+			return port
 		}
 	}
-	p.problem(&Error{Kind: ErrUnavailable, Field: "port", Text: fmt.Sprintf("all ports %d-%d are taken", firstPort, lastPort), Hint: "delete an app that is no longer needed"})
+	return 0
+}
+
+func noPort() *Error {
+	return &Error{Kind: ErrUnavailable, Field: "port", Text: fmt.Sprintf("all ports %d-%d are taken", firstPort, lastPort), Hint: "delete an app that is no longer needed"}
 }
 
 // DeployApp writes the app, its port and the job together: all or nothing.
@@ -263,7 +300,7 @@ func (c *Core) deployTx(tx *store.Tx, a Actor, r DeployRequest) (app, jobs.Job, 
 	if err != nil {
 		return app{}, jobs.Job{}, busy(err)
 	}
-	return rec, job, c.auditTx(tx, a, "app.deploy", rec.Hostname, nil, fmt.Sprintf("job %d %s on %s", job.ID, rec.CatalogID, rec.Node))
+	return rec, job, c.auditJob(tx, a, "app.deploy", rec.Hostname, job.ID, rec.CatalogID+" on "+rec.Node)
 }
 
 func (c *Core) allApps(tx *store.Tx) ([]app, error) {
@@ -309,6 +346,15 @@ func (c *Core) secretsOf(rec app) (map[string]string, error) {
 	return secret, json.Unmarshal(plain, &secret)
 }
 
+// valuesOf are all values of an app, the secret ones among them.
+func (c *Core) valuesOf(rec app) (catalog.Values, error) {
+	values := catalog.Values{}
+	maps.Copy(values, rec.Values)
+	secret, err := c.secretsOf(rec)
+	maps.Copy(values, secret)
+	return values, err
+}
+
 // AppSecrets are the secret field values of an app, for its owner and admins;
 // each reading leaves an audit record.
 func (c *Core) AppSecrets(_ context.Context, a Actor, name string) (map[string]string, error) {
@@ -340,6 +386,15 @@ func taken(err error) error {
 		return err
 	}
 	return &Error{Kind: ErrConflict, Field: t.Index, Text: fmt.Sprintf("%s %s is taken", t.Index, t.Value), Hint: "try again: somebody was faster", Err: err}
+}
+
+// idle refuses while a job works on an app.
+func (c *Core) idle(tx *store.Tx, rec app) error {
+	j, is, err := c.engine.Busy(tx, rec.ID)
+	if is {
+		return busy(&jobs.BusyError{Job: j})
+	}
+	return err
 }
 
 // busy says what is already going on with an app, who started it and when.

@@ -23,8 +23,7 @@ type deployment struct {
 	Template     string   // volid
 	TemplateTask pve.UPID // of a download
 	guestRecord
-	AppArmor bool           // the documented profile change has been made
-	Tried    map[string]int // runs of a script inside, by step
+	AppArmor bool // the documented profile change has been made
 }
 
 // deployRun is one attempt at a step of a deploy.
@@ -111,6 +110,9 @@ func (c *Core) deployFinish(tx *store.Tx, j jobs.Job, d *deployment) error {
 	if err != nil {
 		return err
 	}
+	if err := c.auditEnd(tx, j); err != nil {
+		return err
+	}
 	gone := j.Failure == nil || j.Failure.Left == ""
 	switch {
 	case j.State == jobs.Succeeded:
@@ -118,25 +120,17 @@ func (c *Core) deployFinish(tx *store.Tx, j jobs.Job, d *deployment) error {
 	case j.State == jobs.Cancelled && gone:
 		return c.deleteApp(tx, a.ID) // nothing is left of it
 	default:
-		a.setStatus(StatusError, c.now())
-		a.Error, a.Hint = "deploy was cancelled", ""
+		text, hint := "deploy was cancelled", ""
 		if j.Failure != nil {
-			a.Error, a.Hint = "deploy failed: "+j.Failure.Text, j.Failure.Hint
+			text, hint = "deploy failed: "+j.Failure.Text, j.Failure.Hint
 			if j.Failure.Left != "" {
-				a.Error += "; left behind: " + j.Failure.Left
+				text += "; left behind: " + j.Failure.Left
 			}
 		}
+		a.fail(j.Kind, text, hint, c.now())
 		if gone {
 			a.PublicPort, a.VMID, a.Address = 0, 0, ""
 		}
-	}
-	by := Actor{User: j.Owner, Via: ViaScheduler}
-	var result error
-	if j.State != jobs.Succeeded {
-		result = errors.New(cmp.Or(a.Error, string(j.State)))
-	}
-	if err := c.auditTx(tx, by, "app.deployed", a.Hostname, result, fmt.Sprintf("job %d", j.ID)); err != nil {
-		return err
 	}
 	return c.putApp(tx, a)
 }

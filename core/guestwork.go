@@ -21,6 +21,7 @@ type guestRecord struct {
 	StopTask    pve.UPID
 	DestroyTask pve.UPID
 	Told        map[pve.UPID]int // lines of a task's log that are in ours
+	Tried       map[string]int   // failed runs of scripts inside, by name
 }
 
 // work is a step at work on an app's container, whatever the workflow: its
@@ -206,7 +207,7 @@ func (d *work[D]) destroy(ctx context.Context) error {
 			if !d.rec.Created {
 				return nil // ours was never made
 			}
-			return &Error{Kind: ErrConflict, Text: fmt.Sprintf("CT %d on %s does not carry our marks any more", d.app.VMID, d.app.Node), Hint: "look at it in Proxmox: nothing was destroyed"}
+			return d.stranger()
 		case unready:
 			if err := pause(ctx, d.c.cfg.Pace.TaskPoll); err != nil {
 				return err
@@ -233,33 +234,6 @@ func (d *work[D]) settleCreate(ctx context.Context) error {
 		return nil // it has ended; whose says what is there
 	}
 	return err
-}
-
-func (d *work[D]) destroyOnce(ctx context.Context) error {
-	client, a := d.host.client, d.app
-	st, err := client.Status(ctx, a.Node, a.VMID)
-	if err != nil {
-		return ignore(err, pve.ErrNotFound)
-	}
-	if st.Status == "running" {
-		upid, err := client.Stop(ctx, a.Node, a.VMID)
-		if err == nil {
-			d.rec.StopTask = upid
-			err = d.wait(ctx, &d.rec.StopTask, "stop the container")
-		}
-		if err := ignore(err, pve.ErrNotRunning, pve.ErrNotFound); err != nil {
-			return err
-		}
-	}
-	upid, err := client.Destroy(ctx, a.Node, a.VMID, pve.DestroyOptions{Purge: true, Force: true})
-	if err != nil {
-		return ignore(err, pve.ErrNotFound)
-	}
-	d.rec.DestroyTask = upid
-	if err := d.Save(); err != nil {
-		return err
-	}
-	return d.wait(ctx, &d.rec.DestroyTask, "destroy the container")
 }
 
 // ignore makes the kinds given no error.

@@ -183,13 +183,7 @@ func (c *Core) CancelJob(_ context.Context, a Actor, id uint64) (JobView, error)
 		return JobView{}, err
 	}
 	if err = a.May(VerbChangeApp, c.jobOwner(j)); err == nil {
-		err = c.engine.Cancel(id, a.User)
-		switch {
-		case errors.Is(err, jobs.ErrUndoing):
-			err = &Error{Kind: ErrConflict, Text: fmt.Sprintf("job %d is already being undone", id), Hint: "`job " + fmt.Sprint(id) + " -f` follows it", Err: err}
-		case errors.Is(err, jobs.ErrEnded):
-			err = &Error{Kind: ErrConflict, Text: fmt.Sprintf("job %d has already ended", id), Hint: "`job " + fmt.Sprint(id) + "` shows how", Err: err}
-		}
+		err = c.cancel(a, j)
 	}
 	c.audit(a, "job.cancel", fmt.Sprint(id), err, j.Title)
 	if err != nil {

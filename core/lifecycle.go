@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"proximity/core/pve"
@@ -12,75 +13,100 @@ import (
 	"proximity/store"
 )
 
-// lifecycle is what a job that starts, stops, restarts or deletes an app
-// remembers.
+// lifecycle is what a job that starts, stops or restarts an app remembers.
 type lifecycle struct {
-	App string
+	App   string
+	Was   AppStatus // when it was asked for
+	Force bool      // stop at once, without asking the app to end
 	guestRecord
 }
 
-// stopGrace is how long an app may take to shut down before it is stopped.
+// stopGrace is how long an app may take to shut down.
 const stopGrace = time.Minute
 
-// lifecycleWorkflows are the verbs on an app that is there.
+type living struct{ *work[lifecycle] }
+
+// lifecycleWorkflows are the verbs on an app that is there. Each step leaves
+// the record as the container is then; what was cancelled is taken back.
 func (c *Core) lifecycleWorkflows() []jobs.Workflow[lifecycle] {
-	step := func(name, title string, do func(w *work[lifecycle], ctx context.Context) error) jobs.Step[lifecycle] {
-		return jobs.Step[lifecycle]{Name: name, Title: title, Timeout: 10 * time.Minute, Do: func(ctx context.Context, r *jobs.Run[lifecycle]) error {
+	run := func(do func(d living, ctx context.Context) error) func(context.Context, *jobs.Run[lifecycle]) error {
+		return func(ctx context.Context, r *jobs.Run[lifecycle]) error {
 			w, err := newWork(c, r, r.Data.App, &r.Data.guestRecord)
 			if err != nil {
 				return err
 			}
-			return w.named(do(w, ctx))
-		}}
+			return w.named(do(living{w}, ctx))
+		}
 	}
-	start := step("start", "start the container", (*work[lifecycle]).startOurs)
-	stop := step("stop", "shut the container down", (*work[lifecycle]).shutdownOurs)
-	address := step("network", "wait for its address", (*work[lifecycle]).network)
-	destroy := step("delete", "destroy the container", (*work[lifecycle]).destroyOurs)
-	flow := func(kind string, end AppStatus, steps ...jobs.Step[lifecycle]) jobs.Workflow[lifecycle] {
-		return jobs.Workflow[lifecycle]{Kind: kind, Retries: 3, Backoff: c.backoff, Steps: steps, Finish: c.lifecycleFinish(end)}
+	step := func(name, title string, do, undo func(d living, ctx context.Context) error) jobs.Step[lifecycle] {
+		s := jobs.Step[lifecycle]{Name: name, Title: title, Timeout: 10 * time.Minute, Do: run(do)}
+		if undo != nil {
+			s.Undo = run(undo)
+		}
+		return s
+	}
+	address := step("network", "wait for its address", living.address, nil)
+	flow := func(kind string, steps ...jobs.Step[lifecycle]) jobs.Workflow[lifecycle] {
+		return jobs.Workflow[lifecycle]{Kind: kind, Retries: 3, Backoff: c.backoff, Steps: steps,
+			Finish: func(tx *store.Tx, j jobs.Job, _ *lifecycle) error { return c.auditEnd(tx, j) }}
 	}
 	return []jobs.Workflow[lifecycle]{
-		flow("start", StatusRunning, start, address),
-		flow("stop", StatusStopped, stop),
-		flow("restart", StatusRunning, stop, start, address),
-		flow("delete", StatusRemoving, stop, destroy),
+		flow("start", step("start", "start the container", living.start, living.downAgain), address),
+		flow("stop", step("stop", "stop the container", living.stop, living.upAgain)),
+		flow("restart", step("stop", "shut the container down", living.down, living.upAgain), step("start", "start the container", living.start, nil), address),
 	}
 }
 
-// lifecycleFinish writes where the app ended up, together with the job's end.
-func (c *Core) lifecycleFinish(end AppStatus) func(*store.Tx, jobs.Job, *lifecycle) error {
-	return func(tx *store.Tx, j jobs.Job, d *lifecycle) error {
-		a, err := c.apps.Get(tx, d.App)
-		if errors.Is(err, store.ErrNotFound) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		var result error
-		switch {
-		case j.State == jobs.Succeeded && end == StatusRemoving:
-			if err := c.deleteApp(tx, a.ID); err != nil {
-				return err
-			}
-			return c.auditTx(tx, Actor{User: j.Owner, Via: ViaScheduler}, "app."+j.Kind, a.Hostname, nil, fmt.Sprintf("job %d", j.ID))
-		case j.State == jobs.Succeeded:
-			a.setStatus(end, c.now())
-		case j.Failure != nil:
-			result = errors.New(j.Failure.Text)
-			if end == StatusRemoving { // half gone is not running
-				a.setStatus(StatusError, c.now())
-				a.Error, a.Hint = "delete failed: "+j.Failure.Text, "delete it again once that is mended"
-			}
-		case end == StatusRemoving: // cancelled before anything was destroyed
-			a.setStatus(StatusStopped, c.now())
-		}
-		if err := c.auditTx(tx, Actor{User: j.Owner, Via: ViaScheduler}, "app."+j.Kind, a.Hostname, result, fmt.Sprintf("job %d", j.ID)); err != nil {
-			return err
-		}
-		return c.putApp(tx, a)
+func (d living) is(s AppStatus) error {
+	return d.keep(func(a *app) { a.setStatus(s, d.c.now()) })
+}
+
+func (d living) start(ctx context.Context) error {
+	if err := d.startOurs(ctx); err != nil {
+		return err
 	}
+	return d.is(StatusRunning)
+}
+
+func (d living) stop(ctx context.Context) error {
+	how := ifItWill
+	if d.Data.Force {
+		how = atOnce
+	}
+	if err := d.stopOurs(ctx, how); err != nil {
+		return err
+	}
+	return d.is(StatusStopped)
+}
+
+func (d living) down(ctx context.Context) error {
+	if err := d.shutdownOurs(ctx); err != nil {
+		return err
+	}
+	return d.is(StatusStopped)
+}
+
+// upAgain takes a stop back that was cancelled. One that failed has done what
+// it could.
+func (d living) upAgain(ctx context.Context) error {
+	if d.Job().CancelBy == "" || d.Data.Was != StatusRunning {
+		return nil
+	}
+	if err := d.settle(ctx, "vzshutdown", "vzstop"); err != nil {
+		return err
+	}
+	return d.start(ctx)
+}
+
+// downAgain takes a start back that was cancelled.
+func (d living) downAgain(ctx context.Context) error {
+	if d.Job().CancelBy == "" || d.Data.Was == StatusRunning {
+		return nil
+	}
+	if err := d.settle(ctx, "vzstart"); err != nil {
+		return err
+	}
+	return d.down(ctx)
 }
 
 // startOurs starts the app's container, if it is ours.
@@ -95,8 +121,20 @@ func (d *work[D]) startOurs(ctx context.Context) error {
 	return d.start(ctx)
 }
 
+// ending is how a container is brought to its end.
+type ending int
+
+const (
+	ifItWill ending = iota // shut down; an error when it does not within stopGrace
+	inTheEnd               // shut down, by force after stopGrace
+	atOnce                 // by force
+)
+
 // shutdownOurs shuts the app's container down, by force after a minute.
-func (d *work[D]) shutdownOurs(ctx context.Context) error {
+func (d *work[D]) shutdownOurs(ctx context.Context) error { return d.stopOurs(ctx, inTheEnd) }
+
+// stopOurs ends the app's container, if it is ours and runs.
+func (d *work[D]) stopOurs(ctx context.Context, how ending) error {
 	if d.app.VMID == 0 {
 		return nil
 	}
@@ -111,30 +149,83 @@ func (d *work[D]) shutdownOurs(ctx context.Context) error {
 		return d.lost()
 	}
 	if d.rec.StopTask == "" {
-		upid, err := d.host.client.Shutdown(ctx, d.app.Node, d.app.VMID, stopGrace, true)
+		upid, err := d.sendStop(ctx, how)
 		if errors.Is(err, pve.ErrNotRunning) {
 			d.Logf(jobs.Info, "CT %d is not running", d.app.VMID)
 			return nil
 		}
 		if err != nil {
-			return fmt.Errorf("shut CT %d down: %w", d.app.VMID, err)
+			return fmt.Errorf("stop CT %d: %w", d.app.VMID, err)
 		}
 		d.rec.StopTask = upid
 		if err := d.Save(); err != nil {
 			return err
 		}
 	}
-	return ignore(d.wait(ctx, &d.rec.StopTask, "shut the container down"), pve.ErrNotRunning)
+	err = d.wait(ctx, &d.rec.StopTask, "stop the container")
+	if how == ifItWill && pve.IsTaskFailure(err) && !pve.Temporary(err) {
+		return d.stillUp(ctx, err)
+	}
+	return ignore(err, pve.ErrNotRunning)
 }
 
-// destroyOurs destroys the app's container, if there is one that is ours.
-func (d *work[D]) destroyOurs(ctx context.Context) error {
-	if d.app.VMID == 0 {
+func (d *work[D]) sendStop(ctx context.Context, how ending) (pve.UPID, error) {
+	if how == atOnce {
+		return d.host.client.Stop(ctx, d.app.Node, d.app.VMID)
+	}
+	return d.host.client.Shutdown(ctx, d.app.Node, d.app.VMID, stopGrace, how == inTheEnd)
+}
+
+// stillUp is the error of a container that runs on after a shutdown.
+func (d *work[D]) stillUp(ctx context.Context, cause error) error {
+	st, err := d.host.client.Status(ctx, d.app.Node, d.app.VMID)
+	if err != nil {
+		return err
+	}
+	if !st.Running() {
 		return nil
 	}
-	d.expect()
-	return d.destroy(ctx)
+	return &Error{Kind: ErrFailed, Text: fmt.Sprintf("%s did not shut down within %s and still runs", d.app.Hostname, stopGrace),
+		Hint: "`stop " + d.app.Hostname + " --force` ends it at once", Err: cause}
 }
+
+// settle lets tasks of these types that still run on the container come to
+// their end, also one whose name never reached us.
+func (d *work[D]) settle(ctx context.Context, types ...string) error {
+	tasks, err := d.host.client.Tasks(ctx, d.c.nodeOf(d.host, d.app), pve.TaskFilter{VMID: d.app.VMID, Source: "active"})
+	if err != nil {
+		return err
+	}
+	for _, t := range tasks {
+		if !t.Running || !slices.Contains(types, t.Type) {
+			continue
+		}
+		if err := d.host.client.Wait(ctx, t.UPID, func(string) {}); err != nil && !pve.IsTaskFailure(err) && !errors.Is(err, pve.ErrTaskLost) {
+			return err
+		}
+	}
+	d.rec.StartTask, d.rec.StopTask = "", ""
+	return d.Save()
+}
+
+// address waits until the container has its address. One that was adopted may
+// have none that ports can lead to: that is said, and no failure.
+func (d *work[D]) address(ctx context.Context) error {
+	if !d.app.Adopted {
+		return d.network(ctx)
+	}
+	limited, cancel := context.WithTimeout(ctx, adoptedAddress)
+	defer cancel()
+	err := d.network(limited)
+	if limited.Err() != nil && ctx.Err() == nil {
+		d.Logf(jobs.Warning, "CT %d has no address among the guest networks: its port leads nowhere", d.app.VMID)
+		return nil
+	}
+	return err
+}
+
+// adoptedAddress is how long an adopted container is waited for.
+const adoptedAddress = 20 * time.Second
 
 // expect makes what is at the app's place now either its container or a
 // stranger: it was made once.
@@ -151,11 +242,18 @@ func (d *work[D]) check(ctx context.Context) (gone bool, err error) {
 	case err != nil:
 		return false, err
 	case who == foreign:
-		return false, &Error{Kind: ErrConflict, Text: fmt.Sprintf("CT %d on %s does not carry our marks any more", d.app.VMID, d.app.Node), Hint: "look at it in Proxmox: nothing was done to it"}
+		return false, d.stranger()
 	case who == unready:
 		return false, passing{fmt.Errorf("CT %d is being made by somebody", d.app.VMID)}
 	}
 	return who == absent, nil
+}
+
+// errStranger marks that the container with an app's number is not the app's.
+var errStranger = errors.New("not ours")
+
+func (d *work[D]) stranger() error {
+	return &Error{Kind: ErrConflict, Text: fmt.Sprintf("CT %d on %s does not carry our marks any more", d.app.VMID, d.app.Node), Hint: "look at it in Proxmox: nothing was done to it", Err: errStranger}
 }
 
 func (d *work[D]) lost() error {
@@ -169,69 +267,84 @@ type AppVerb string
 const (
 	StartApp   AppVerb = "start"
 	StopApp    AppVerb = "stop"
+	ForceStop  AppVerb = "force-stop" // at once, without asking the app to end
 	RestartApp AppVerb = "restart"
-	DeleteApp  AppVerb = "delete"
+	DeleteApp  AppVerb = "delete" // at once; the method DeleteApp can wait
 )
 
 // DoApp starts a job that does the verb to an app. What is already so is said,
 // not done again: ErrConflict.
-func (c *Core) DoApp(_ context.Context, a Actor, verb AppVerb, name string) (JobView, error) {
+func (c *Core) DoApp(ctx context.Context, a Actor, verb AppVerb, name string) (JobView, error) {
+	force := verb == ForceStop
+	kind := verb
+	switch verb {
+	case StartApp, StopApp, RestartApp:
+	case ForceStop:
+		kind = StopApp
+	case DeleteApp:
+		return c.DeleteApp(ctx, a, name, DeleteOptions{Now: true})
+	default:
+		return JobView{}, invalid("verb", "start, stop, restart or delete", "%q is nothing that can be done to an app", SafeText(string(verb), 20))
+	}
+	return c.onApp(a, "app."+string(verb), name, func(tx *store.Tx, rec app) (jobs.Job, string, error) {
+		now := c.actual(rec)
+		job, err := c.enqueue(tx, a, string(kind), rec, string(kind)+" "+rec.Hostname, lifecycle{App: rec.ID, Was: now, Force: force})
+		if err != nil {
+			return job, "", err
+		}
+		return job, "", rec.allows(kind, now)
+	})
+}
+
+// onApp does something to an app the actor may change, in one transaction, and
+// leaves one audit record whatever comes of it. do gives the job that goes on
+// with it, and a detail for the audit.
+func (c *Core) onApp(a Actor, action, name string, do func(tx *store.Tx, rec app) (jobs.Job, string, error)) (JobView, error) {
 	rec, err := c.appNamed(a, name)
-	if err != nil {
-		return JobView{}, err
+	if err == nil {
+		name = rec.Hostname
+		err = a.May(VerbChangeApp, rec.Owner)
 	}
 	var job jobs.Job
-	if err = a.May(VerbChangeApp, rec.Owner); err == nil {
+	if err == nil {
 		err = c.store.Update(func(tx *store.Tx) error {
-			var err error
-			job, err = c.doAppTx(tx, a, verb, rec.ID)
-			return err
+			rec, err := c.apps.Get(tx, rec.ID) // as it is now
+			if err != nil {
+				return err
+			}
+			var detail string
+			if job, detail, err = do(tx, rec); err != nil {
+				return err
+			}
+			return c.auditJob(tx, a, action, rec.Hostname, job.ID, detail)
 		})
 	}
 	if err != nil {
-		c.audit(a, "app."+string(verb), rec.Hostname, err, "")
+		c.audit(a, action, name, err, "")
 		return JobView{}, err
 	}
 	return jobView(job), nil
 }
 
-func (c *Core) doAppTx(tx *store.Tx, a Actor, verb AppVerb, id string) (jobs.Job, error) {
-	rec, err := c.apps.Get(tx, id)
-	if err != nil {
-		return jobs.Job{}, err
-	}
-	job, err := c.engine.Enqueue(tx, jobs.Spec{Kind: string(verb), Subject: rec.ID, SubjectTitle: rec.Hostname, Owner: a.User, OwnerVia: string(a.Via),
-		Title: string(verb) + " " + rec.Hostname, Data: lifecycle{App: rec.ID}})
-	if err != nil {
-		return jobs.Job{}, busy(err)
-	}
-	if err := rec.allows(verb); err != nil {
-		return jobs.Job{}, err
-	}
-	if verb == DeleteApp {
-		rec.setStatus(StatusRemoving, c.now())
-		if err := c.putApp(tx, rec); err != nil {
-			return jobs.Job{}, err
-		}
-	}
-	return job, nil
+// enqueue adds a job on an app.
+func (c *Core) enqueue(tx *store.Tx, a Actor, kind string, rec app, title string, data any) (jobs.Job, error) {
+	job, err := c.engine.Enqueue(tx, jobs.Spec{Kind: kind, Subject: rec.ID, SubjectTitle: rec.Hostname, Owner: a.User, OwnerVia: string(a.Via), Title: title, Data: data})
+	return job, busy(err)
 }
 
-// allows refuses what makes no sense in the app's state.
-func (a app) allows(verb AppVerb) error {
+// allows refuses what makes no sense in the state the app is in now.
+func (a app) allows(verb AppVerb, now AppStatus) error {
 	no := func(text, hint string) error {
 		return &Error{Kind: ErrConflict, Text: a.Hostname + " " + text, Hint: hint}
 	}
 	switch {
-	case verb == DeleteApp:
-		return nil
 	case a.VMID == 0:
 		return no("has no container", "delete it, then deploy it again")
-	case a.Status == StatusError:
+	case now == StatusError:
 		return no("is in error: "+a.Error, cmp.Or(a.Hint, "delete it, then deploy it again"))
-	case verb == StartApp && a.Status == StatusRunning:
+	case verb == StartApp && now == StatusRunning:
 		return no("is already running", "restart it instead")
-	case verb != StartApp && a.Status == StatusStopped:
+	case verb != StartApp && now == StatusStopped:
 		return no("is not running", "start it instead")
 	}
 	return nil

@@ -1,6 +1,7 @@
 package core
 
 import (
+	"cmp"
 	"errors"
 	"net/netip"
 	"time"
@@ -19,6 +20,7 @@ type Settings struct {
 	DNS           []string  `json:"default_dns"`
 	Bridge        string    `json:"default_bridge"`
 	GuestNetworks []string  `json:"guest_networks"` // where published ports and tunnels may lead
+	DeleteWait    int       `json:"delete_wait"`    // seconds an app that is deleted can be kept after all
 	UpdatedAt     time.Time `json:"updated_at,omitzero"`
 }
 
@@ -29,6 +31,7 @@ func defaultSettings() Settings {
 		Cores: 2, MemoryMB: 2048, DiskGB: 20, SwapMB: 512,
 		Subnet: "10.0.0.0/24", Gateway: "10.0.0.1", DNS: []string{"8.8.8.8", "8.8.4.4"}, Bridge: "vmbr0",
 		GuestNetworks: []string{"10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7"},
+		DeleteWait:    600,
 	}
 }
 
@@ -50,6 +53,7 @@ func (c *Core) loadSettings() error {
 		if err != nil {
 			return err
 		}
+		row.DeleteWait = cmp.Or(row.DeleteWait, defaultSettings().DeleteWait) // not there before it was a setting
 		if len(c.cfg.GuestNetworks) > 0 {
 			row.GuestNetworks = c.cfg.GuestNetworks
 		}

@@ -120,6 +120,10 @@ type AppView struct {
 	UpdatedAt    time.Time `json:"updated_at"`
 	ChangedAt    time.Time `json:"state_changed_at"`
 	Notes        string    `json:"notes,omitempty"` // what to do after install
+	Adopted      bool      `json:"adopted,omitempty"`
+	Adoption     *Adoption `json:"adoption,omitempty"`  // what an adopted container was like then
+	Lost         bool      `json:"lost,omitempty"`      // its container was deleted outside Proximity
+	DeletesAt    time.Time `json:"deletes_at,omitzero"` // when a delete that waits goes on
 
 	Metrics *Metrics  `json:"metrics,omitempty"` // nil: not known
 	Stale   bool      `json:"stale,omitempty"`   // the host does not answer: metrics are from AsOf

@@ -99,13 +99,17 @@ func (c *Core) appView(a app, s *pve.Snapshot) AppView {
 		Host: a.Host, Node: a.Node, VMID: a.VMID, Address: a.Address, PublicPort: a.PublicPort, InternalPort: a.InternalPort,
 		Cores: a.Cores, MemoryMB: a.MemoryMB, DiskGB: a.DiskGB, SwapMB: a.SwapMB, OS: a.OS, Storage: a.Storage,
 		CreatedAt: a.CreatedAt, UpdatedAt: a.UpdatedAt, ChangedAt: a.ChangedAt,
+		Adopted: a.Adopted, Adoption: a.Adoption, Lost: a.Lost, DeletesAt: a.DeleteAt,
+	}
+	if a.Adopted && a.PublicPort != 0 && a.InternalPort != 0 {
+		v.URL = c.publicURL(a.PublicPort, schemeOf(a.InternalPort), "/")
 	}
 	if m, ok := c.catalogue.Load().Get(a.CatalogID); ok {
 		v.Name, v.Version = m.Name, m.Version
-		if a.PublicPort != 0 && m.Access.Kind == "web" {
+		if a.PublicPort != 0 && m.Access.Kind == "web" && !a.Adopted {
 			v.URL = c.publicURL(a.PublicPort, m.Access.Scheme, m.Access.Path)
 		}
-		if a.Status == StatusRunning || a.Status == StatusStopped {
+		if (a.Status == StatusRunning || a.Status == StatusStopped) && !a.Adopted {
 			v.Notes = SafeText(m.AfterInstall(a.Values, c.builtins(a, m)), 400)
 		}
 	}
@@ -130,15 +134,39 @@ func (c *Core) appView(a app, s *pve.Snapshot) AppView {
 			}
 		}
 	}
-	settled := s.At.Sub(a.ChangedAt) > statusLag
-	switch {
-	case !settled || v.Stale:
-	case a.Status == StatusRunning && g.Status == "stopped":
-		v.Drift = "stopped outside Proximity"
-	case a.Status == StatusStopped && g.Status == "running":
-		v.Drift = "started outside Proximity"
+	if now := drift(a, s); now != a.Status {
+		v.Drift = map[AppStatus]string{StatusStopped: "stopped outside Proximity", StatusRunning: "started outside Proximity"}[now]
 	}
 	return v
+}
+
+// drift is what an app's host says of it where that differs from the record:
+// only a fresh answer about a node that is there counts, and only when the
+// lists have had the time to catch up with us.
+func drift(a app, s *pve.Snapshot) AppStatus {
+	if s == nil || s.Err != nil || a.VMID == 0 || s.At.Sub(a.ChangedAt) <= statusLag {
+		return a.Status
+	}
+	g, ok := s.Guest(a.VMID)
+	if n, is := s.Node(g.Node); !ok || g.Lock != "" || !is || !n.Online {
+		return a.Status
+	}
+	switch {
+	case a.Status == StatusRunning && g.Status == "stopped":
+		return StatusStopped
+	case a.Status == StatusStopped && g.Status == "running":
+		return StatusRunning
+	}
+	return a.Status
+}
+
+// actual is an app's status as its host has it now, where that is known.
+func (c *Core) actual(a app) AppStatus {
+	l, err := c.liveHost(a.Host)
+	if err != nil {
+		return a.Status
+	}
+	return drift(a, l.poller.Snapshot())
 }
 
 func hostView(h host, s *pve.Snapshot) HostView {
@@ -287,7 +315,7 @@ func jobObject(id uint64) string { return "job/" + strconv.FormatUint(id, 10) }
 func (c *Core) steer() {
 	desired := map[int]forward.Target{}
 	for _, a := range c.cachedApps() {
-		if a.PublicPort == 0 || a.InternalPort == 0 || a.Status != StatusRunning && a.Status != StatusDeploying {
+		if a.PublicPort == 0 || a.InternalPort == 0 || !slices.Contains([]AppStatus{StatusRunning, StatusDeploying, StatusAdopting}, a.Status) {
 			continue
 		}
 		t := forward.Target{App: a.Hostname}
@@ -297,6 +325,14 @@ func (c *Core) steer() {
 		desired[a.PublicPort] = t
 	}
 	c.forwarder.Set(desired)
+}
+
+// schemeOf is how a port inside a container is probably spoken to.
+func schemeOf(port int) string {
+	if port == 443 || port == 8443 {
+		return "https"
+	}
+	return "http"
 }
 
 // publicURL is how people reach a published port.

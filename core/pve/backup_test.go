@@ -106,7 +106,7 @@ func TestSnapshots(t *testing.T) {
 			t.Errorf("%s: %q, %v", name, u, err)
 		}
 	}
-	if got := sentBody(t, f.requests("PUT /nodes/pve1/lxc/101/resize")[0]); !reflect.DeepEqual(got, map[string]any{"disk": "rootfs", "size": "+2G"}) {
+	if got := sentBody(t, f.requests("PUT /nodes/pve1/lxc/101/resize")[0]); !reflect.DeepEqual(got, map[string]any{"disk": "rootfs", "size": "2G"}) {
 		t.Errorf("resize sent %v", got)
 	}
 	if got := f.requests("DELETE " + base + "/a")[0]; got.query != "force=1" || got.body != "" {

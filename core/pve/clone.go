@@ -100,8 +100,8 @@ func (c *Client) Rollback(ctx context.Context, node string, vmid int, name strin
 		path: nodePath(node, "lxc", vmid, "snapshot", name, "rollback"), params: p})
 }
 
-// Resize grows a disk ("rootfs", "mp0") by so many GB.
-func (c *Client) Resize(ctx context.Context, node string, vmid int, disk string, moreGB int) (UPID, error) {
+// Resize grows a disk ("rootfs", "mp0") to so many GB. ErrRefused when it has that size, or a larger one.
+func (c *Client) Resize(ctx context.Context, node string, vmid int, disk string, toGB int) (UPID, error) {
 	return c.start(ctx, request{op: "resize CT", node: node, vmid: vmid, method: http.MethodPut,
-		path: guestPath(node, vmid, "resize"), params: params{"disk": disk, "size": "+" + strconv.Itoa(moreGB) + "G"}})
+		path: guestPath(node, vmid, "resize"), params: params{"disk": disk, "size": strconv.Itoa(toGB) + "G"}})
 }

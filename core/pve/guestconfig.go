@@ -23,6 +23,27 @@ type GuestConfig struct {
 	Raw                         map[string]string // every key as text
 }
 
+// RootSize is the size of the root disk in bytes, 0 when the configuration does not say. Proxmox writes it as
+// "local-lvm:vm-100-disk-0,size=8G", with K, M, G or T, or as bare bytes.
+func (g GuestConfig) RootSize() int64 {
+	for part := range strings.SplitSeq(g.RootFS, ",") {
+		size, ok := strings.CutPrefix(part, "size=")
+		if !ok || size == "" {
+			continue
+		}
+		shift, known := map[byte]uint{'K': 10, 'M': 20, 'G': 30, 'T': 40}[size[len(size)-1]]
+		if known {
+			size = size[:len(size)-1]
+		}
+		f, err := strconv.ParseFloat(size, 64)
+		if err != nil || f < 0 {
+			return 0
+		}
+		return int64(f * float64(int64(1)<<shift))
+	}
+	return 0
+}
+
 // Net is one network interface of a configuration.
 type Net struct {
 	Name, Bridge, MAC string
