@@ -173,10 +173,10 @@ func (c *Core) open() error {
 	for _, w := range c.lifecycleWorkflows() {
 		register(c, w)
 	}
-	jobs.Register(c.engine, c.deleteWorkflow())
-	jobs.Register(c.engine, c.releaseWorkflow())
-	jobs.Register(c.engine, c.configureWorkflow())
-	jobs.Register(c.engine, c.adoptWorkflow())
+	register(c, c.deleteWorkflow())
+	register(c, c.releaseWorkflow())
+	register(c, c.configureWorkflow())
+	register(c, c.adoptWorkflow())
 	if err := c.loadHosts(); err != nil {
 		return err
 	}

@@ -51,8 +51,9 @@ func (r *rig) status(name string) AppStatus {
 
 func TestADeleteWaitsAndCanBeTakenBack(t *testing.T) {
 	t.Parallel()
-	data := t.TempDir()
-	r, sim, app := deployed(t, pvesim.Options{}, testConfig(data), "tool")
+	cfg := testConfig(t.TempDir())
+	cfg.Pace.DeleteWait = 0 // as set: ten minutes
+	r, sim, app := deployed(t, pvesim.Options{}, cfg, "tool")
 	j, err := r.DeleteApp(t.Context(), admin, "tool", DeleteOptions{})
 	if err != nil {
 		t.Fatal(err)
@@ -70,7 +71,7 @@ func TestADeleteWaitsAndCanBeTakenBack(t *testing.T) {
 	}
 	// The wait is not lost with the process.
 	r.stop()
-	r = openRig(t, testConfig(data))
+	r = openRig(t, cfg)
 	if again, err := r.App(t.Context(), admin, "tool"); err != nil || !again.DeletesAt.Equal(a.DeletesAt) {
 		t.Errorf("after a restart it goes at %v, not %v: %v", again.DeletesAt, a.DeletesAt, err)
 	}
@@ -119,7 +120,9 @@ func TestADeleteGoesOnWhenItsTimeHasCome(t *testing.T) {
 
 func TestAStoppedAppThatIsKeptStaysStopped(t *testing.T) {
 	t.Parallel()
-	r, sim, _ := deployed(t, pvesim.Options{}, testConfig(t.TempDir()), "tool")
+	cfg := testConfig(t.TempDir())
+	cfg.Pace.DeleteWait = 0
+	r, sim, _ := deployed(t, pvesim.Options{}, cfg, "tool")
 	r.done(r.DoApp(t.Context(), admin, StopApp, "tool"))
 	j, err := r.DeleteApp(t.Context(), admin, "tool", DeleteOptions{})
 	if err != nil {

@@ -8,7 +8,7 @@ import (
 
 // trials are the workflows that are put through everything.
 func trials() []trial {
-	return slices.Concat(deployTrials(), lifecycleTrials())
+	return slices.Concat(deployTrials(), lifecycleTrials(), deleteTrials(), configureTrials(), adoptTrials())
 }
 
 // survivor makes the world have a running app of that name.
@@ -103,9 +103,9 @@ func deployTrials() []trial {
 
 func lifecycleTrials() []trial {
 	return []trial{
-		{name: "start", prepare: did(StopApp), act: verb(StartApp, "survivor"), check: isRunning("survivor")},
-		{name: "stop", prepare: survivor, act: verb(StopApp, "survivor"), check: isStopped("survivor")},
-		{name: "restart", prepare: survivor, act: verb(RestartApp, "survivor"), check: isRunning("survivor")},
-		{name: "delete", prepare: survivor, act: verb(DeleteApp, "survivor"), check: isGone},
+		{name: "start", prepare: did(StopApp), act: verb(StartApp, "survivor"), check: isRunning("survivor"), undone: isStopped("survivor")},
+		{name: "stop", prepare: survivor, act: verb(StopApp, "survivor"), check: isStopped("survivor"), undone: isRunning("survivor")},
+		{name: "force-stop", prepare: survivor, act: verb(ForceStop, "survivor"), check: isStopped("survivor"), undone: isRunning("survivor")},
+		{name: "restart", prepare: survivor, act: verb(RestartApp, "survivor"), check: isRunning("survivor"), undone: isRunning("survivor")},
 	}
 }
