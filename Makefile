@@ -72,7 +72,7 @@ e2e:
 	$(GO) test -count=1 ./e2e
 
 bench:
-	$(GO) test -run '^$$' -bench . -benchmem $$($(GO) list ./... | grep -v /e2e)
+	$(GO) test -run '^$$' -bench . -benchmem ./...
 
 fuzz:
 	@for pkg in $$($(GO) list ./...); do \

@@ -177,8 +177,8 @@ func (c *Core) adoptTx(tx *store.Tx, a Actor, r AdoptRequest, rec app) (app, job
 	p := &plan{app: rec}
 	p.app.Hostname = cmp.Or(r.Hostname, proposedName(rec.Adoption.Name, rec.VMID, records))
 	p.checkHostname(records)
-	if p.app.PublicPort = c.freePort(records); p.app.PublicPort == 0 {
-		p.problem(noPort())
+	if p.app.PublicPort = c.freePort(records); p.app.PublicPort == 0 && r.Port != 0 {
+		p.problem(noPort()) // without a port asked for, it is adopted all the same
 	}
 	if len(p.problems) > 0 {
 		return rec, jobs.Job{}, p.problems[0]
@@ -272,6 +272,9 @@ func (d adopter) ports(ctx context.Context) error {
 		d.Log(jobs.Warning, "nothing listens inside that could be published: adopt it again with a port once something does")
 	} else {
 		d.Logf(jobs.Info, "port %d (%s)", port, from)
+	}
+	if port != 0 && d.app.PublicPort == 0 {
+		d.Logf(jobs.Warning, "it is not published: all ports %d-%d are taken", firstPort, lastPort)
 	}
 	return d.keep(func(a *app) {
 		a.InternalPort = port
