@@ -68,7 +68,7 @@ func (d *work[D]) must(ctx context.Context, name, what, script string, again boo
 	return err
 }
 
-func (d *deploying) dockerSetup(ctx context.Context) error {
+func (d *work[D]) dockerSetup(ctx context.Context) error {
 	script := dockerAlpine
 	if d.app.OS == "debian" {
 		script = dockerDebian
@@ -118,7 +118,7 @@ func (d *deploying) preflight(ctx context.Context) error {
 }
 
 // reboot stops and starts the container, and reads its address again.
-func (d *deploying) reboot(ctx context.Context) error {
+func (d *work[D]) reboot(ctx context.Context) error {
 	upid, err := d.host.client.Shutdown(ctx, d.app.Node, d.app.VMID, time.Minute, true)
 	if err == nil {
 		d.rec.StopTask = upid
@@ -143,7 +143,7 @@ func compose(a app) string {
 }
 
 // appDeploy puts the app's files in place, pulls its images and starts it.
-func (d *deploying) appDeploy(ctx context.Context) error {
+func (d *work[D]) appDeploy(ctx context.Context) error {
 	files, err := d.c.render(d.app, d.manifest)
 	if err != nil {
 		return err
@@ -183,7 +183,7 @@ func (c *Core) render(a app, m *catalog.Manifest) ([]catalog.File, error) {
 
 // ready waits for the manifest's probe, and looks at every service again:
 // `up --wait` calls a crash-looping one without a healthcheck healthy.
-func (d *deploying) ready(ctx context.Context) error { return d.answers(ctx, d.manifest) }
+func (d *work[D]) ready(ctx context.Context) error { return d.answers(ctx, d.manifest) }
 
 // answers is the same for any job.
 func (d *work[D]) answers(ctx context.Context, m *catalog.Manifest) error {

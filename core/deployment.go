@@ -8,7 +8,6 @@ import (
 	"slices"
 	"time"
 
-	"proximity/core/catalog"
 	"proximity/core/pve"
 	"proximity/jobs"
 	"proximity/store"
@@ -32,11 +31,8 @@ type deployRun = jobs.Run[deployment]
 // deployStep is a step with what every step needs at hand.
 type deployStep func(d *deploying, ctx context.Context) error
 
-// deploying is a deploy at work: the app, its host and its manifest.
-type deploying struct {
-	*work[deployment]
-	manifest *catalog.Manifest
-}
+// deploying is a deploy at work.
+type deploying struct{ *work[deployment] }
 
 // deployWorkflow is the way from a request to a running app. Step names stand
 // in the deployment log; scripts of the earlier project read them.
@@ -97,8 +93,10 @@ func (c *Core) deploying(r *deployRun) (*deploying, error) {
 	if err != nil {
 		return nil, err
 	}
-	m, err := c.manifest(w.app.CatalogID)
-	return &deploying{work: w, manifest: m}, err
+	if w.manifest == nil {
+		_, err = c.manifest(w.app.CatalogID)
+	}
+	return &deploying{w}, err
 }
 
 // deployFinish writes the app's end state in the transaction that ends the job.
@@ -184,7 +182,7 @@ func (d *deploying) node(_ context.Context) error {
 }
 
 // vmid reserves a number that is free on the host and in our store.
-func (d *deploying) vmid(ctx context.Context) error {
+func (d *work[D]) vmid(ctx context.Context) error {
 	if d.app.VMID != 0 {
 		return nil
 	}
@@ -210,7 +208,7 @@ func (d *deploying) vmid(ctx context.Context) error {
 }
 
 // reserve takes the lowest number >= from that no app of the host has.
-func (d *deploying) reserve(from int) (int, error) {
+func (d *work[D]) reserve(from int) (int, error) {
 	vmid := from
 	err := d.Save(func(tx *store.Tx) error {
 		for vmid = from; ; vmid++ {
@@ -228,11 +226,11 @@ func (d *deploying) reserve(from int) (int, error) {
 }
 
 // release gives number and port back once the container is confirmed gone.
-func (d *deploying) release(_ context.Context) error {
+func (d *work[D]) release(_ context.Context) error {
 	return d.keep(func(a *app) { a.VMID, a.PublicPort, a.Address = 0, 0, "" })
 }
 
-func (d *deploying) complete(_ context.Context) error {
+func (d *work[D]) complete(_ context.Context) error {
 	d.Logf(jobs.Info, "%s is running at %s", d.app.Hostname, cmp.Or(d.c.appView(d.app, nil).URL, d.app.Address))
 	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"proximity/core/catalog"
 	"proximity/core/pve"
 	"proximity/jobs"
 	"proximity/store"
@@ -28,10 +29,11 @@ type guestRecord struct {
 // methods may be repeated after any crash.
 type work[D any] struct {
 	*jobs.Run[D]
-	c    *Core
-	app  app
-	host *liveHost
-	rec  *guestRecord // part of Data
+	c        *Core
+	app      app
+	host     *liveHost
+	manifest *catalog.Manifest // nil: of no recipe we know
+	rec      *guestRecord      // part of Data
 }
 
 func newWork[D any](c *Core, r *jobs.Run[D], id string, rec *guestRecord) (*work[D], error) {
@@ -44,6 +46,7 @@ func newWork[D any](c *Core, r *jobs.Run[D], id string, rec *guestRecord) (*work
 	if err != nil {
 		return nil, fmt.Errorf("read app %s: %w", id, err)
 	}
+	w.manifest, _ = c.catalogue.Load().Get(w.app.CatalogID)
 	w.host, err = c.liveHost(w.app.Host)
 	return w, err
 }
