@@ -404,6 +404,10 @@ func busy(err error) error {
 		return err
 	}
 	j := b.Job
-	return &Error{Kind: ErrConflict, Text: fmt.Sprintf("%s is busy: job %d (%s) by %s since %s", j.SubjectTitle, j.ID, j.Kind, j.Owner, j.Created.Format(time.TimeOnly)),
+	subject, what := j.SubjectTitle+" is busy", j.Kind
+	if b.Subject != j.Subject { // a job on another app uses this one
+		subject, what = "the app is in use", j.Title
+	}
+	return &Error{Kind: ErrConflict, Text: fmt.Sprintf("%s: job %d (%s) by %s since %s", subject, j.ID, what, j.Owner, j.Created.Format(time.TimeOnly)),
 		Hint: fmt.Sprintf("`job %d -f` follows it", j.ID), Err: err}
 }

@@ -161,9 +161,10 @@ func (e *Engine) Run(ctx context.Context) error {
 
 // Spec is a job to be.
 type Spec struct {
-	Kind         string // of a registered workflow
-	Subject      string // what it is about, and what it keeps others from; "" for nothing
-	SubjectTitle string // the same for people
+	Kind         string   // of a registered workflow
+	Subject      string   // what it is about, and what it keeps others from; "" for nothing
+	SubjectTitle string   // the same for people
+	Also         []string // further subjects, until Run.LetGo
 	Owner        string
 	OwnerVia     string
 	Data         any // of the workflow's type
@@ -171,7 +172,7 @@ type Spec struct {
 }
 
 // Enqueue adds a job in the caller's transaction: it exists, and begins, when that commits. It returns *BusyError
-// when the subject has an unfinished job.
+// when one of the subjects has an unfinished job.
 func (e *Engine) Enqueue(tx *store.Tx, s Spec) (Job, error) {
 	flow := e.flow(s.Kind)
 	if flow == nil {
@@ -182,7 +183,7 @@ func (e *Engine) Enqueue(tx *store.Tx, s Spec) (Job, error) {
 		return Job{}, fmt.Errorf("enqueue %s: %w", s.Kind, err)
 	}
 	j := Job{
-		ID: id, Kind: s.Kind, Subject: s.Subject, SubjectTitle: s.SubjectTitle, Owner: s.Owner, OwnerVia: s.OwnerVia,
+		ID: id, Kind: s.Kind, Subject: s.Subject, SubjectTitle: s.SubjectTitle, Also: s.Also, Owner: s.Owner, OwnerVia: s.OwnerVia,
 		Title: s.Title, State: Queued, Steps: flow.pending(), Created: e.now(),
 	}
 	if j.Data, err = flow.accept(s.Data); err != nil {
@@ -191,11 +192,11 @@ func (e *Engine) Enqueue(tx *store.Tx, s Spec) (Job, error) {
 	err = jobTable.Insert(tx, j)
 	var taken *store.TakenError
 	if errors.As(err, &taken) && taken.Index == liveIndex {
-		busy, err := jobTable.Find(tx, liveIndex, s.Subject)
+		busy, err := jobTable.Find(tx, liveIndex, taken.Value)
 		if err != nil {
 			return Job{}, fmt.Errorf("enqueue %s: %w", s.Kind, err)
 		}
-		return Job{}, &BusyError{Job: e.newest(busy)}
+		return Job{}, &BusyError{Job: e.newest(busy), Subject: taken.Value}
 	}
 	if err != nil {
 		return Job{}, fmt.Errorf("enqueue %s: %w", s.Kind, err)

@@ -18,13 +18,16 @@ var (
 	ErrUndoing = errors.New("the job has failed and is being undone")
 )
 
-// BusyError says that the subject of a new job has an unfinished one.
-type BusyError struct{ Job Job }
+// BusyError says that a subject of a new job has an unfinished one.
+type BusyError struct {
+	Job     Job
+	Subject string // which one: the job's own, or one it uses, too
+}
 
 func (e *BusyError) Error() string {
 	subject := e.Job.SubjectTitle
-	if subject == "" {
-		subject = e.Job.Subject
+	if subject == "" || e.Subject != e.Job.Subject {
+		subject = e.Subject
 	}
 	return fmt.Sprintf("%s is busy: %s (job %d, %s, since %s)", subject, e.Job.Title, e.Job.ID, e.Job.State, e.Job.Created.Format(time.DateTime))
 }

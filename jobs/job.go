@@ -46,13 +46,15 @@ const (
 
 // Job is a picture of one job. It is a copy: changing it changes nothing.
 type Job struct {
-	ID           uint64 `json:"id"`
-	Kind         string `json:"kind"`
-	Subject      string `json:"subject,omitempty"`       // what it is about ("app/12"); one live job per subject
-	SubjectTitle string `json:"subject_title,omitempty"` // the same for people
-	Owner        string `json:"owner,omitempty"`         // who asked for it
-	OwnerVia     string `json:"owner_via,omitempty"`     // and how they came
-	Title        string `json:"title,omitempty"`
+	ID           uint64   `json:"id"`
+	Kind         string   `json:"kind"`
+	Subject      string   `json:"subject,omitempty"`       // what it is about ("app/12"); one live job per subject
+	SubjectTitle string   `json:"subject_title,omitempty"` // the same for people
+	Also         []string `json:"also,omitempty"`          // further subjects, kept from others, too
+	LetGo        bool     `json:"let_go,omitempty"`        // those are free again
+	Owner        string   `json:"owner,omitempty"`         // who asked for it
+	OwnerVia     string   `json:"owner_via,omitempty"`     // and how they came
+	Title        string   `json:"title,omitempty"`
 
 	State      State       `json:"state"`
 	Step       int         `json:"step"` // index into Steps of the current one: being done, waited for or undone
@@ -128,6 +130,19 @@ func DataOf[D any](j Job) (D, error) {
 	return d, nil
 }
 
+// Holds are the subjects that no other job may have while this one is unfinished.
+func (j Job) Holds() []string {
+	if j.LetGo {
+		return nonEmpty(j.Subject)
+	}
+	return append(nonEmpty(j.Subject), j.Also...)
+}
+
+// isAbout reports whether the subject is one of the job's.
+func (j Job) isAbout(subject string) bool {
+	return j.Subject == subject || slices.Contains(j.Also, subject)
+}
+
 // copied returns a copy that shares nothing that changes.
 func (j Job) copied() Job {
 	j.Steps = slices.Clone(j.Steps)
@@ -146,11 +161,11 @@ const (
 )
 
 var jobTable = store.NewTable("jobs", func(j Job) string { return store.Key(j.ID) },
-	store.Unique(liveIndex, func(j Job) string {
+	store.UniqueEach(liveIndex, func(j Job) []string {
 		if j.State.Ended() {
-			return ""
+			return nil
 		}
-		return j.Subject
+		return j.Holds()
 	}),
 	store.By(openIndex, func(j Job) []string {
 		if j.State.Ended() {
@@ -158,7 +173,7 @@ var jobTable = store.NewTable("jobs", func(j Job) string { return store.Key(j.ID
 		}
 		return []string{"yes"}
 	}),
-	store.By(subjectIndex, func(j Job) []string { return nonEmpty(j.Subject) }),
+	store.By(subjectIndex, func(j Job) []string { return append(nonEmpty(j.Subject), j.Also...) }),
 	store.By(ownerIndex, func(j Job) []string { return nonEmpty(j.Owner) }),
 )
 

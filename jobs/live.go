@@ -245,8 +245,18 @@ func (l *live) restore() error {
 
 // save is Run.Save.
 func (l *live) save(also []func(tx *store.Tx) error) error {
+	return l.put(move{keep: true, also: also})
+}
+
+// letGo is Run.LetGo.
+func (l *live) letGo() error {
+	return l.put(move{keep: true, change: func(j *Job, _ sayFunc) { j.LetGo = true }})
+}
+
+// put commits what a step asks for.
+func (l *live) put(m move) error {
 	l.flip()
-	err := l.commit(move{keep: true, also: also})
+	err := l.commit(m)
 	var he *hookError
 	if errors.As(err, &he) {
 		return he.err

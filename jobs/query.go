@@ -19,7 +19,7 @@ type Filter struct {
 }
 
 func (f Filter) takes(j Job) bool {
-	return (f.Subject == "" || j.Subject == f.Subject) &&
+	return (f.Subject == "" || j.isAbout(f.Subject)) &&
 		(f.Owner == "" || j.Owner == f.Owner) &&
 		(f.Before == 0 || j.ID < f.Before) &&
 		(len(f.States) == 0 || slices.Contains(f.States, j.State))

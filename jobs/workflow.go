@@ -193,6 +193,9 @@ func (r *Run[D]) Job() Job { return r.live.view() }
 // committed (with Data as it was each time), so they must only work on tx and Data.
 func (r *Run[D]) Save(also ...func(tx *store.Tx) error) error { return r.live.save(also) }
 
+// LetGo frees what the job uses besides its subject (Spec.Also) for other jobs, durably. Errors are those of Save.
+func (r *Run[D]) LetGo() error { return r.live.letGo() }
+
 // Log adds a line to the job's log, or several when the text has several. They are durable within a fraction of a
 // second, and at the latest with the next Save or the end of the step.
 func (r *Run[D]) Log(level Level, text string) { r.live.log(level, text) }

@@ -43,6 +43,11 @@ func Unique[T any](name string, of func(T) string) Index[T] {
 	}}
 }
 
+// UniqueEach declares an index in which a row may have many values, each of which belongs to one row.
+func UniqueEach[T any](name string, of func(T) []string) Index[T] {
+	return Index[T]{name: name, unique: true, of: of}
+}
+
 // By declares an index in which a row may have many values, and a value many rows.
 func By[T any](name string, of func(T) []string) Index[T] {
 	return Index[T]{name: name, of: of}
