@@ -40,6 +40,7 @@ type app struct {
 	SwapMB       int
 	OS           string // "alpine", "debian"
 	Storage      string // of the root disk
+	Recipe       recipe // what it was deployed with
 
 	Values       map[string]string // field values that are not secret
 	Sealed       string            // the secret field values, sealed as one JSON document

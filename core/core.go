@@ -92,6 +92,8 @@ type Core struct {
 	places        *store.Table[place]
 	metaTable     *store.Table[meta]
 	snapshots     *store.Table[savedSnapshot]
+	manifestTable *store.Table[keptManifest]
+	manifests     sync.Map // those of the table, by key
 
 	mu       sync.RWMutex // guards what follows
 	appCache map[string]app
@@ -131,10 +133,11 @@ func Open(cfg Config) (*Core, error) {
 		cfg: cfg, log: cfg.Logger, now: time.Now, store: st,
 		apps: newAppTable(), hostTable: newHostTable(), users: newUserTable(), keys: newKeyTable(), knocks: newKnockTable(),
 		settingsTable: newSettingsTable(), auditTable: newAuditTable(), auditHeads: newAuditHeadTable(),
-		places:    store.NewTable("places", func(p place) string { return p.ID }),
-		metaTable: store.NewTable("meta_facts", func(m meta) string { return m.ID }),
-		snapshots: store.NewTable("snapshots", func(s savedSnapshot) string { return s.Host }),
-		appCache:  map[string]app{}, hosts: map[string]*liveHost{}, present: map[*Presence]bool{}, reading: map[string]int{},
+		places:        store.NewTable("places", func(p place) string { return p.ID }),
+		metaTable:     store.NewTable("meta_facts", func(m meta) string { return m.ID }),
+		snapshots:     store.NewTable("snapshots", func(s savedSnapshot) string { return s.Host }),
+		manifestTable: newManifestTable(),
+		appCache:      map[string]app{}, hosts: map[string]*liveHost{}, present: map[*Presence]bool{}, reading: map[string]int{},
 	}
 	c.hub.init()
 	if err := c.open(); err != nil {
@@ -156,6 +159,9 @@ func (c *Core) open() error {
 		return err
 	}
 	c.loadCatalogue()
+	if err := c.loadManifests(); err != nil {
+		return err
+	}
 	if err := c.loadApps(); err != nil {
 		return err
 	}

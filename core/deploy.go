@@ -289,7 +289,10 @@ func (c *Core) deployTx(tx *store.Tx, a Actor, r DeployRequest) (app, jobs.Job, 
 	if err := c.sealValues(&rec, p.manifest, p.values); err != nil {
 		return app{}, jobs.Job{}, err
 	}
-	if rec.RootPassword, err = c.ring.Seal("app-root/"+rec.ID, []byte(keys.RandomPassword(24))); err != nil {
+	if err := c.newRootPassword(&rec); err != nil {
+		return app{}, jobs.Job{}, err
+	}
+	if rec.Recipe, err = c.keepRecipe(tx, p.manifest, nil); err != nil {
 		return app{}, jobs.Job{}, err
 	}
 	if err := c.putApp(tx, rec); err != nil {
@@ -330,6 +333,12 @@ func (c *Core) sealValues(rec *app, m *catalog.Manifest, v catalog.Values) error
 		return err
 	}
 	rec.Sealed, err = c.ring.Seal("app-values/"+rec.ID, plain)
+	return err
+}
+
+// newRootPassword makes the password of root in the app's container.
+func (c *Core) newRootPassword(rec *app) (err error) {
+	rec.RootPassword, err = c.ring.Seal("app-root/"+rec.ID, []byte(keys.RandomPassword(24)))
 	return err
 }
 

@@ -46,7 +46,9 @@ func newWork[D any](c *Core, r *jobs.Run[D], id string, rec *guestRecord) (*work
 	if err != nil {
 		return nil, fmt.Errorf("read app %s: %w", id, err)
 	}
-	w.manifest, _ = c.catalogue.Load().Get(w.app.CatalogID)
+	if w.manifest, err = c.recipeOf(w.app); err != nil {
+		return nil, err
+	}
 	w.host, err = c.liveHost(w.app.Host)
 	return w, err
 }

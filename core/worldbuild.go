@@ -104,8 +104,8 @@ func (c *Core) appView(a app, s *pve.Snapshot) AppView {
 	if a.Adopted && a.PublicPort != 0 && a.InternalPort != 0 {
 		v.URL = c.publicURL(a.PublicPort, schemeOf(a.InternalPort), "/")
 	}
-	if m, ok := c.catalogue.Load().Get(a.CatalogID); ok {
-		v.Name, v.Version = m.Name, m.Version
+	if m := c.manifestOf(a); m != nil {
+		v.Name, v.Version = m.Name, cmp.Or(a.Recipe.Version, m.Version)
 		if a.PublicPort != 0 && m.Access.Kind == "web" && !a.Adopted {
 			v.URL = c.publicURL(a.PublicPort, m.Access.Scheme, m.Access.Path)
 		}

@@ -47,9 +47,6 @@ func cloneGuest(q *call) (any, error) {
 		kind := map[string]string{"lxc": "CT", "qemu": "VM"}[other.Kind]
 		return nil, failf("unable to create CT %d - %s %d already exists on node '%s'", vmid, kind, vmid, other.Node)
 	}
-	if err := q.cloneTarget(k); err != nil {
-		return nil, err
-	}
 	volid, size := (&guest{Conf: k.conf}).rootfs()
 	name, _, _ := strings.Cut(volid, ":")
 	if q.has("storage") {
@@ -59,6 +56,9 @@ func cloneGuest(q *call) (any, error) {
 		return nil, failf("Linked clone feature for '%s' is not available", volid)
 	}
 	if k.storage, err = q.diskStorage(name); err != nil {
+		return nil, err
+	}
+	if err := q.cloneTarget(k); err != nil {
 		return nil, err
 	}
 	for _, key := range []string{"lock", "template"} {
@@ -75,7 +75,11 @@ func cloneGuest(q *call) (any, error) {
 			k.conf[key] = strings.Replace(v, netMAC(v), q.newMAC(), 1)
 		}
 	}
-	k.to = &guest{VMID: vmid, Kind: "lxc", Node: k.node.Name, Conf: config{"lock": "create"}, OS: g.OS, power: make(chan struct{}, 1)}
+	// The copy has the source's configuration from the start, but for its disks, and is on the source's node until its end.
+	making := k.conf.clone()
+	delete(making, "rootfs")
+	making["lock"] = "create"
+	k.to = &guest{VMID: vmid, Kind: "lxc", Node: q.node.Name, Conf: making, OS: g.OS, power: make(chan struct{}, 1)}
 	q.guests[vmid] = k.to
 	q.touch(k.to, false)
 	k.to.before = &sight{}
@@ -92,7 +96,7 @@ func cloneGuest(q *call) (any, error) {
 	}), nil
 }
 
-// cloneTarget finds the node that the clone goes to; local disks keep it here.
+// cloneTarget finds the node that the copy ends on; local disks keep it here.
 func (q *call) cloneTarget(k *cloning) error {
 	name := q.p["target"]
 	if name == "" || name == q.node.Name {
@@ -101,7 +105,13 @@ func (q *call) cloneTarget(k *cloning) error {
 	if k.node = q.Cluster.node(name); k.node == nil {
 		return failf("no such cluster node '%s'", name)
 	}
-	return failf("can't clone CT to node '%s' (CT uses local storage)", name)
+	switch {
+	case q.has("storage") && !k.storage.Shared:
+		return failf("can't clone to non-shared storage '%s'", k.storage.Name)
+	case !k.storage.Shared:
+		return failf("can't clone CT to node '%s' (CT uses local storage)", name)
+	}
+	return nil
 }
 
 // clone is the work of vzclone.
@@ -131,11 +141,11 @@ func (t *task) clone(k *cloning, volid string, size int64, fault *armedFault) (e
 		if v := t.c.volume(k.from.Node, volid); v != nil {
 			used = v.Used
 		}
-		if err := t.c.room(k.storage, k.to.Node, used, fault); err != nil {
+		if err := t.c.room(k.storage, k.node.Name, used, fault); err != nil {
 			return err
 		}
 		disk = &volume{
-			Volid: t.c.newDisk(k.storage, k.to.Node, k.to.VMID, "vm"), Storage: k.storage.Name, Node: k.to.Node, Content: "rootdir", Format: "raw",
+			Volid: t.c.newDisk(k.storage, k.node.Name, k.to.VMID, "vm"), Storage: k.storage.Name, Node: k.node.Name, Content: "rootdir", Format: "raw",
 			Size: size, Used: used, CTime: t.c.now().Unix(), VMID: k.to.VMID,
 		}
 		t.c.addVolume(disk)
@@ -154,7 +164,7 @@ func (t *task) clone(k *cloning, volid string, size int64, fault *armedFault) (e
 	}
 	t.locked(func() {
 		k.conf["rootfs"] = disk.Volid + ",size=" + formatSize(size)
-		k.to.Conf, k.to.Raw = k.conf, k.raw
+		k.to.Conf, k.to.Raw, k.to.Node = k.conf, k.raw, k.node.Name
 		t.c.touch(k.to, false)
 		t.c.insideFrom(k.to, k.state)
 	})

@@ -84,7 +84,7 @@ func (g *guest) text() string {
 func encodeComment(s string) string {
 	var b strings.Builder
 	for _, r := range []byte(s) {
-		if r < 0x20 || r == '%' || r >= 0x7f {
+		if r < 0x20 || r == '%' || r == ':' || r >= 0x7f { // PVE::Tools::encode_text
 			fmt.Fprintf(&b, "%%%02X", r)
 		} else {
 			b.WriteByte(r)

@@ -11,6 +11,9 @@ import (
 // populate makes the cluster as its options or its state file want it.
 func (c *Cluster) populate() error {
 	c.storages = defaultStorages(c.o.NodeDiskGB)
+	for _, s := range c.o.Storages {
+		c.storages = append(c.storages, s.made())
+	}
 	c.access = &access{Users: map[string]*user{}, Roles: map[string][]string{}, pools: c.poolsOf}
 	saved, err := c.load()
 	if err != nil {

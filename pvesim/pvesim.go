@@ -22,9 +22,10 @@ type Options struct {
 	Nodes     int    // default 1
 	Guests    int    // containers and a few virtual machines that nobody manages, spread over the nodes
 
-	NodeMemoryMB int // default 32768
-	NodeCores    int // default 16
-	NodeDiskGB   int // default 1000
+	NodeMemoryMB int       // default 32768
+	NodeCores    int       // default 16
+	NodeDiskGB   int       // default 1000
+	Storages     []Storage // beside local, local-lvm and nas
 
 	Seed     int64
 	Latency  time.Duration // of every HTTPS request

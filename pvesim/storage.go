@@ -24,6 +24,23 @@ type storage struct {
 	Prune   string
 }
 
+// Storage is a further storage of a cluster.
+type Storage struct {
+	Name    string
+	Type    string   // "lvmthin", "zfspool", "rbd" have snapshots; "lvm", "dir", "nfs" none
+	Content []string // "rootdir", "backup", "vztmpl"
+	Shared  bool
+	GB      int // on each node, or together if shared
+}
+
+func (o Storage) made() *storage {
+	s := &storage{Name: o.Name, Type: o.Type, Content: o.Content, Shared: o.Shared, Total: int64(o.GB) << 30, Prune: "keep-all=1"}
+	if o.Type == "dir" || o.Type == "nfs" {
+		s.Path = "/mnt/pve/" + o.Name
+	}
+	return s
+}
+
 // volume is one disk, template or backup.
 type volume struct {
 	Volid     string  `json:"volid"`

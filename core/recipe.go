@@ -1,0 +1,86 @@
+package core
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+
+	"proximity/core/catalog"
+	"proximity/store"
+)
+
+// recipe is what an app was deployed with: it stays so until the app is
+// updated, whatever becomes of the catalogue.
+type recipe struct {
+	Manifest string            // key of the manifest among the kept ones; "" for an app older than this record
+	Revision int               // of the manifest
+	Version  string            // of the app
+	Images   map[string]string // by service; they may be newer than those of the manifest
+}
+
+// keptManifest is a manifest that some app was deployed with.
+type keptManifest struct {
+	ID       string // SHA-256 of its JSON form
+	Manifest *catalog.Manifest
+}
+
+func newManifestTable() *store.Table[keptManifest] {
+	return store.NewTable("manifests", func(k keptManifest) string { return k.ID })
+}
+
+func (c *Core) loadManifests() error {
+	return c.store.View(func(tx *store.Tx) error {
+		for k, err := range c.manifestTable.All(tx) {
+			if err != nil {
+				return err
+			}
+			c.manifests.Store(k.ID, k.Manifest)
+		}
+		return nil
+	})
+}
+
+// keepRecipe keeps a manifest for the app that is deployed with it. Services
+// not named in images run those of the manifest.
+func (c *Core) keepRecipe(tx *store.Tx, m *catalog.Manifest, images map[string]string) (recipe, error) {
+	doc, err := json.Marshal(m)
+	if err != nil {
+		return recipe{}, fmt.Errorf("keep the manifest of %s: %w", m.ID, err)
+	}
+	sum := sha256.Sum256(doc)
+	r := recipe{Manifest: hex.EncodeToString(sum[:]), Revision: m.Revision, Version: m.Version, Images: m.Images()}
+	maps.Copy(r.Images, images)
+	if tag := catalog.TagOf(images[m.Access.Service]); tag != "" { // newer than the manifest knew
+		r.Version = tag
+	}
+	err = c.manifestTable.Insert(tx, keptManifest{r.Manifest, m})
+	var taken *store.TakenError
+	if errors.As(err, &taken) {
+		return r, nil
+	}
+	tx.OnCommit(func() { c.manifests.Store(r.Manifest, m) })
+	return r, err
+}
+
+// manifestOf is the manifest an app was deployed with, but for newer images;
+// nil for an app of no recipe we know.
+func (c *Core) manifestOf(a app) *catalog.Manifest {
+	if m, ok := c.manifests.Load(a.Recipe.Manifest); ok {
+		return m.(*catalog.Manifest)
+	}
+	m, _ := c.catalogue.Load().Get(a.CatalogID)
+	return m
+}
+
+// recipeOf is the manifest an app was deployed with, with the images it runs;
+// nil for an app of no recipe we know.
+func (c *Core) recipeOf(a app) (*catalog.Manifest, error) {
+	m := c.manifestOf(a)
+	if m == nil {
+		return nil, nil
+	}
+	return m.WithImages(a.Recipe.Images)
+}
