@@ -134,8 +134,11 @@ func (d *work[D]) reboot(ctx context.Context) error {
 	return d.network(ctx)
 }
 
+// appsDir is where the folders of apps are inside a container.
+const appsDir = "/opt/proximity"
+
 // appDir is where an app's files are inside its container.
-func appDir(a app) string { return "/opt/proximity/" + a.ID }
+func appDir(a app) string { return path.Join(appsDir, a.ID) }
 
 // compose is the start of every compose command of an app.
 func compose(a app) string {
@@ -148,12 +151,9 @@ func (d *work[D]) appDeploy(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for _, f := range files {
-		if err := d.host.client.Put(ctx, d.app.Node, d.app.VMID, path.Join(appDir(d.app), f.Path), f.Mode, f.Content); err != nil {
-			return fmt.Errorf("put %s into CT %d: %w", f.Path, d.app.VMID, err)
-		}
+	if err := d.putFiles(ctx, files, nil); err != nil {
+		return err
 	}
-	d.Logf(jobs.Info, "put %d files into %s", len(files), appDir(d.app))
 	if err := d.must(ctx, "pull", "pulling the images", compose(d.app)+"pull", true); err != nil {
 		return err
 	}

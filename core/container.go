@@ -12,9 +12,10 @@ import (
 type ownership int
 
 const (
-	absent  ownership = iota // there is no such container
-	unready                  // it is being made: its configuration holds only a lock
-	foreign                  // somebody else's
+	absent    ownership = iota // there is no such container
+	unready                    // it is being made: it has a lock, and nothing or not all of its configuration
+	undressed                  // a copy we have made: it carries our mark, and still the MAC that Proxmox gave it
+	foreign                    // somebody else's
 	ours
 )
 
@@ -47,18 +48,26 @@ func (c *Core) whose(ctx context.Context, l *liveHost, a app) (ownership, error)
 	if err != nil {
 		return absent, err
 	}
-	if cfg.Lock == "create" && len(cfg.Nets) == 0 {
-		return unready, nil
-	}
+	return c.judge(cfg, a), nil
+}
+
+// judge says whose a container is by its configuration. A copy gets our mark
+// with the very call that makes it, and our MAC only afterwards; until then the
+// mark, of an app that was made up for this copy alone, at the number we
+// reserved for it, is what proves it.
+func (c *Core) judge(cfg pve.GuestConfig, a app) ownership {
+	marked := strings.Contains(cfg.Description, markInstallation+c.installation) && strings.Contains(cfg.Description, markApp+a.ID)
 	mac := a.Adopted && a.MAC == "" // it had no network then
 	for _, n := range cfg.Nets {
 		mac = mac || strings.EqualFold(n.MAC, a.MAC)
 	}
-	if mac && a.Adopted { // it carries no mark of ours: its place and its MAC are what there is
-		return ours, nil
+	switch {
+	case cfg.Lock == "create" && (len(cfg.Nets) == 0 || marked && a.Status == StatusCloning):
+		return unready
+	case mac && (marked || a.Adopted): // an adopted one carries no mark of ours: its place and its MAC are what there is
+		return ours
+	case marked && a.Status == StatusCloning:
+		return undressed
 	}
-	if mac && strings.Contains(cfg.Description, markInstallation+c.installation) && strings.Contains(cfg.Description, markApp+a.ID) {
-		return ours, nil
-	}
-	return foreign, nil
+	return foreign
 }

@@ -176,6 +176,7 @@ func (c *Core) open() error {
 		WaitEvery: c.cfg.Pace.HostRetry, Logger: c.log, Keep: 2000, KeepFor: 90 * 24 * time.Hour,
 	})
 	register(c, c.deployWorkflow())
+	register(c, c.cloneWorkflow())
 	for _, w := range c.lifecycleWorkflows() {
 		register(c, w)
 	}

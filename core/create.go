@@ -21,7 +21,7 @@ func (d *deploying) create(ctx context.Context) error {
 		} else if err := d.finishOthers(ctx); err != nil {
 			return err
 		}
-		who, err := d.c.whose(ctx, d.host, d.app)
+		who, err := d.look(ctx)
 		if err != nil {
 			return err
 		}
@@ -51,7 +51,7 @@ func (d *deploying) create(ctx context.Context) error {
 }
 
 // renumber takes a new vmid: somebody else's container has ours.
-func (d *deploying) renumber(ctx context.Context) error {
+func (d *work[D]) renumber(ctx context.Context) error {
 	d.Logf(jobs.Warning, "CT %d belongs to somebody else: taking another number", d.app.VMID)
 	old := d.app.VMID
 	d.rec.CreateTask = ""

@@ -328,6 +328,11 @@ func (c *Core) sealValues(rec *app, m *catalog.Manifest, v catalog.Values) error
 			rec.Values[k] = x
 		}
 	}
+	return c.sealSecrets(rec, secret)
+}
+
+// sealSecrets keeps an app's secret values.
+func (c *Core) sealSecrets(rec *app, secret map[string]string) error {
 	plain, err := json.Marshal(secret)
 	if err != nil {
 		return err

@@ -34,10 +34,17 @@ type work[D any] struct {
 	host     *liveHost
 	manifest *catalog.Manifest // nil: of no recipe we know
 	rec      *guestRecord      // part of Data
+
+	look  func(context.Context) (ownership, error) // whose the container is
+	birth func() (node string, f pve.TaskFilter)   // the task that makes it
 }
 
 func newWork[D any](c *Core, r *jobs.Run[D], id string, rec *guestRecord) (*work[D], error) {
 	w := &work[D]{Run: r, c: c, rec: rec}
+	w.look = func(ctx context.Context) (ownership, error) { return c.whose(ctx, w.host, w.app) }
+	w.birth = func() (string, pve.TaskFilter) {
+		return w.app.Node, pve.TaskFilter{VMID: w.app.VMID, Type: "vzcreate"}
+	}
 	err := c.store.View(func(tx *store.Tx) error {
 		var err error
 		w.app, err = c.apps.Get(tx, id)
@@ -173,7 +180,9 @@ func (d *work[D]) finishOthers(ctx context.Context) error {
 	if d.rec.CreateAt.IsZero() {
 		return nil
 	}
-	tasks, err := d.host.client.Tasks(ctx, d.app.Node, pve.TaskFilter{VMID: d.app.VMID, Type: "vzcreate", Source: "active"})
+	node, making := d.birth()
+	making.Source = "active"
+	tasks, err := d.host.client.Tasks(ctx, node, making)
 	if err != nil {
 		return err
 	}
@@ -200,7 +209,7 @@ func (d *work[D]) destroy(ctx context.Context) error {
 		return err
 	}
 	for range 20 {
-		who, err := d.c.whose(ctx, d.host, d.app)
+		who, err := d.look(ctx)
 		if err != nil {
 			return err
 		}
@@ -217,7 +226,7 @@ func (d *work[D]) destroy(ctx context.Context) error {
 			if err := pause(ctx, d.c.cfg.Pace.TaskPoll); err != nil {
 				return err
 			}
-		case ours:
+		case ours, undressed:
 			if err := d.destroyOnce(ctx); err != nil {
 				return err
 			}

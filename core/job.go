@@ -21,6 +21,9 @@ func jobView(j jobs.Job) JobView {
 	if f := j.Failure; f != nil {
 		v.Error, v.Hint, v.Left = SafeText(f.Text, 400), SafeText(f.Hint, 300), SafeText(f.Left, 300)
 	}
+	if !j.LetGo {
+		v.Also = j.Also
+	}
 	for _, s := range j.Steps {
 		v.Steps = append(v.Steps, StepView{Name: s.Name, Title: s.Title, State: string(s.State), Progress: s.Progress, Note: SafeText(s.Note, 120), StartedAt: s.Started, EndedAt: s.Ended})
 	}
@@ -41,6 +44,14 @@ func (j *JobView) ref() *JobRef {
 		r.Title = j.Steps[j.Step-1].Title
 	}
 	return r
+}
+
+// holds are the apps the job keeps others from.
+func (j *JobView) holds() []string {
+	if j.AppID == "" {
+		return j.Also
+	}
+	return append([]string{j.AppID}, j.Also...)
 }
 
 // JobFilter narrows Jobs.
@@ -202,7 +213,10 @@ func classify(err error) jobs.Verdict {
 	is := func(kinds ...error) bool {
 		return slices.ContainsFunc(kinds, func(k error) bool { return errors.Is(err, k) })
 	}
+	var lock *lockedError
 	switch {
+	case errors.As(err, &lock):
+		return jobs.Verdict{Kind: jobs.Wait, Reason: lock.reason(), Hint: fmt.Sprintf("if nothing is going on with it, `pct unlock %d` on %s frees it", lock.vmid, lock.node)}
 	case is(pve.ErrCertificate):
 		return jobs.Verdict{Kind: jobs.Fatal, Hint: "the host shows another certificate than the pinned one: find out why before you trust it"}
 	case is(pve.ErrHostKey):
@@ -234,6 +248,33 @@ type awayError struct {
 
 func (e *awayError) Error() string { return e.err.Error() }
 func (e *awayError) Unwrap() error { return e.err }
+
+// lockedError is a container that somebody else holds the lock of: whoever
+// wants to change it waits until that is over.
+type lockedError struct {
+	vmid       int
+	node, lock string // the lock is Proxmox's word: "backup", "disk", …
+}
+
+func (e *lockedError) Error() string {
+	return fmt.Sprintf("CT %d on %s is locked (%s)", e.vmid, e.node, SafeText(e.lock, 40))
+}
+
+// reason completes "waiting for …".
+func (e *lockedError) reason() string {
+	what := "what is done to it"
+	switch e.lock {
+	case "backup":
+		what = "a backup of it"
+	case "snapshot", "snapshot-delete", "rollback":
+		what = "a snapshot of it"
+	case "disk":
+		what = "a copy of it"
+	case "migrate":
+		what = "its migration"
+	}
+	return fmt.Sprintf("CT %d to be free: %s goes on (lock %q)", e.vmid, what, SafeText(e.lock, 40))
+}
 
 // errPassing marks a failure that may pass by itself: it is tried again.
 var errPassing = errors.New("may pass")

@@ -237,13 +237,13 @@ func (d *work[D]) expect() {
 // check looks where the container is and whose: gone means that there is none.
 func (d *work[D]) check(ctx context.Context) (gone bool, err error) {
 	d.expect()
-	who, err := d.c.whose(ctx, d.host, d.app)
+	who, err := d.look(ctx)
 	switch {
 	case err != nil:
 		return false, err
 	case who == foreign:
 		return false, d.stranger()
-	case who == unready:
+	case who == unready, who == undressed:
 		return false, passing{fmt.Errorf("CT %d is being made by somebody", d.app.VMID)}
 	}
 	return who == absent, nil

@@ -73,15 +73,7 @@ func (c *Core) placeInto(p *plan, r DeployRequest, records []app) {
 			p.fits = append(p.fits, fit(l, s, n, p.app, promised))
 		}
 	}
-	slices.SortStableFunc(p.fits, func(a, b NodeFit) int {
-		if a.Fits != b.Fits {
-			if a.Fits {
-				return -1
-			}
-			return 1
-		}
-		return cmp.Or(cmp.Compare(b.FreeMB, a.FreeMB), strings.Compare(a.Node, b.Node))
-	})
+	bestFirst(p.fits)
 	if r.Node != "" {
 		p.chooseNode(r.Node)
 		return
@@ -97,6 +89,19 @@ func (c *Core) placeInto(p *plan, r DeployRequest, records []app) {
 		}
 	}
 	p.problem(p.noRoom())
+}
+
+// bestFirst puts nodes in order: those that fit, with the most free memory.
+func bestFirst(fits []NodeFit) {
+	slices.SortStableFunc(fits, func(a, b NodeFit) int {
+		if a.Fits != b.Fits {
+			if a.Fits {
+				return -1
+			}
+			return 1
+		}
+		return cmp.Or(cmp.Compare(b.FreeMB, a.FreeMB), strings.Compare(a.Node, b.Node))
+	})
 }
 
 // silence says that a host does not answer.

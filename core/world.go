@@ -200,6 +200,7 @@ type JobView struct {
 	Title     string     `json:"title"` // "deploy gitea"
 	AppID     string     `json:"app_id,omitempty"`
 	Target    string     `json:"target,omitempty"` // hostname of the app
+	Also      []string   `json:"also,omitempty"`   // ids of further apps that it uses now
 	Owner     string     `json:"owner"`
 	State     string     `json:"state"` // queued running waiting undoing succeeded failed cancelled
 	Ended     bool       `json:"ended"`

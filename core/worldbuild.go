@@ -24,8 +24,10 @@ func (c *Core) rebuild() {
 	w.Jobs = c.worldJobs()
 	live := map[string]*JobRef{}
 	for i := range w.Jobs {
-		if j := &w.Jobs[i]; !j.Ended && j.AppID != "" {
-			live[j.AppID] = j.ref()
+		if j := &w.Jobs[i]; !j.Ended {
+			for _, id := range j.holds() {
+				live[id] = j.ref()
+			}
 		}
 	}
 	records := c.cachedApps()
@@ -36,7 +38,7 @@ func (c *Core) rebuild() {
 	}
 	for _, a := range records {
 		v := c.appView(a, snaps[a.Host])
-		v.Job = live[a.ID]
+		v.busy(live[a.ID])
 		w.Apps = append(w.Apps, v)
 	}
 	promised := c.promisedMB(records)
@@ -85,12 +87,19 @@ func (c *Core) viewApp(a app) AppView {
 	}
 	v := c.appView(a, s)
 	for _, j := range c.engine.Live() {
-		if j.Subject == a.ID {
-			jv := jobView(j)
-			v.Job = jv.ref()
+		if jv := jobView(j); slices.Contains(jv.holds(), a.ID) {
+			v.busy(jv.ref())
 		}
 	}
 	return v
+}
+
+// busy notes the job that works on the app: what its host says meanwhile is
+// the job's doing.
+func (v *AppView) busy(j *JobRef) {
+	if v.Job = j; j != nil {
+		v.Drift = ""
+	}
 }
 
 func (c *Core) appView(a app, s *pve.Snapshot) AppView {
@@ -315,7 +324,7 @@ func jobObject(id uint64) string { return "job/" + strconv.FormatUint(id, 10) }
 func (c *Core) steer() {
 	desired := map[int]forward.Target{}
 	for _, a := range c.cachedApps() {
-		if a.PublicPort == 0 || a.InternalPort == 0 || !slices.Contains([]AppStatus{StatusRunning, StatusDeploying, StatusAdopting}, a.Status) {
+		if a.PublicPort == 0 || a.InternalPort == 0 || !slices.Contains([]AppStatus{StatusRunning, StatusDeploying, StatusCloning, StatusAdopting, StatusUpdating}, a.Status) {
 			continue
 		}
 		t := forward.Target{App: a.Hostname}
