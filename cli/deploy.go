@@ -56,6 +56,7 @@ func (r *run) deploy() *cobra.Command {
 	f.IntVar(&req.MemoryMB, "memory", 0, "memory in MB")
 	f.IntVar(&req.DiskGB, "disk", 0, "disk in GB")
 	f.IntVar(&req.Port, "port", 0, "public port (default: the lowest free one)")
+	f.StringVar(&req.IP, "ip", "", "dhcp, static (the lowest free one), or an address of the subnet (default: as the settings say)")
 	f.BoolVar(&wait, "wait", false, "follow the job to its end; the exit code is the job's")
 	return c
 }

@@ -32,6 +32,8 @@ type app struct {
 	MAC  string // the one we set: part of what makes a container ours
 
 	Address      string // of the container, as last seen
+	IP           string // the static one handed out to it, with its prefix: "10.0.0.5/24"; "" = DHCP
+	Gateway      string // that goes with IP
 	PublicPort   int
 	InternalPort int
 	Cores        int
@@ -61,6 +63,7 @@ const (
 	indexVMID     = "vmid"
 	indexMAC      = "mac"
 	indexLeaving  = "leaving"
+	indexIP       = "ip"
 	indexOwner    = "owner"
 	indexNode     = "node"
 )
@@ -87,6 +90,7 @@ func newAppTable() *store.Table[app] {
 			return strings.ToUpper(a.MAC)
 		}),
 		store.Unique(indexLeaving, func(a app) string { return a.Leaving }),
+		store.Unique(indexIP, func(a app) string { address, _, _ := strings.Cut(a.IP, "/"); return address }),
 		store.By(indexOwner, func(a app) []string { return []string{a.Owner} }),
 		store.By(indexNode, func(a app) []string { return []string{a.Host + "/" + a.Node} }),
 	)
@@ -108,6 +112,9 @@ func (a *app) fail(cause, text, hint string, now time.Time) {
 	a.setStatus(StatusError, now)
 	a.Error, a.Hint, a.Cause = text, hint, cause
 }
+
+// letGo gives back what an app without a container has no use for.
+func (a *app) letGo() { a.PublicPort, a.VMID, a.Address, a.IP, a.Gateway = 0, 0, "", "", "" }
 
 // putApp writes an app and, once committed, the copy the world is made from.
 func (c *Core) putApp(tx *store.Tx, a app) error {

@@ -27,6 +27,7 @@ type CloneCheck struct {
 	Fits      []NodeFit      `json:"fits"`               // every node of its host, best first
 	Node      string         `json:"node,omitempty"`     // the one the copy would go to
 	Port      int            `json:"port,omitempty"`     // its public port
+	Network   string         `json:"network"`            // "dhcp", or "static" and the address it would get
 	Command   string         `json:"command"`            // the same as a command line
 }
 
@@ -49,7 +50,7 @@ func (c *Core) CheckClone(ctx context.Context, a Actor, name string, r CloneRequ
 	}
 	p := c.planClone(a, source, r, records)
 	check := CloneCheck{Hostname: r.Hostname, Running: source.Status == StatusRunning, Fits: p.fits, Node: p.app.Node, Port: p.app.PublicPort,
-		Command: r.command(source.Hostname)}
+		Network: p.app.network(), Command: r.command(source.Hostname)}
 	if err := c.copyable(ctx, source, r); err != nil {
 		p.problem(err)
 	} else {
@@ -115,6 +116,7 @@ func (c *Core) planClone(a Actor, source app, r CloneRequest, records []app) *cl
 	p.checkHostname(records)
 	c.placeClone(p, r.Node, records)
 	c.portInto(&p.plan, 0, records)
+	c.addressInto(&p.plan, "", records)
 	return p
 }
 

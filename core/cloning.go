@@ -225,9 +225,9 @@ func (d *copying) dress(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	values := map[string]string{"net0": netOf(cfg.Nets[0].Raw, a.MAC, "ip=dhcp")}
+	values := map[string]string{"net0": netOf(cfg.Nets[0].Raw, a.MAC, a.netAddress())}
 	if cfg.Nets[0].Raw == "" {
-		values["net0"] = "name=eth0,bridge=" + d.c.Settings().Bridge + ",hwaddr=" + a.MAC + ",ip=dhcp"
+		values["net0"] = "name=eth0,bridge=" + d.c.Settings().Bridge + ",hwaddr=" + a.MAC + "," + a.netAddress()
 	}
 	for i, n := range cfg.Nets {
 		if i != 0 && n.IP != "" && n.IP != "dhcp" && n.IP != "manual" {

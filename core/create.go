@@ -104,7 +104,7 @@ func (d *deploying) createOptions() (pve.CreateOptions, error) {
 	return pve.CreateOptions{
 		VMID: a.VMID, Template: d.Data.Template, Hostname: a.Hostname, Storage: a.Storage, DiskGB: a.DiskGB,
 		Cores: a.Cores, MemoryMB: a.MemoryMB, SwapMB: a.SwapMB,
-		Net0:       fmt.Sprintf("name=eth0,bridge=%s,ip=dhcp,hwaddr=%s", set.Bridge, a.MAC),
+		Net0:       fmt.Sprintf("name=eth0,bridge=%s,hwaddr=%s,%s", set.Bridge, a.MAC, a.netAddress()),
 		Nameserver: strings.Join(set.DNS, " "), Unprivileged: true, OnBoot: true, Features: features,
 		Tags: []string{"proximity"}, Description: d.c.mark(a), Password: string(password),
 	}, nil

@@ -53,7 +53,7 @@ func (c *Core) CheckDeploy(a Actor, r DeployRequest) DeployCheck {
 	c.mu.RUnlock()
 	p := c.plan(a, r, records)
 	d := DeployCheck{Fits: p.fits, Host: p.app.Host, Node: p.app.Node, Cores: p.app.Cores, MemoryMB: p.app.MemoryMB, DiskGB: p.app.DiskGB, SwapMB: p.app.SwapMB,
-		OS: p.app.OS, Storage: p.app.Storage, Bridge: c.Settings().Bridge, Network: "dhcp", Port: p.app.PublicPort, Internal: p.app.InternalPort, Command: r.Command(p.manifest)}
+		OS: p.app.OS, Storage: p.app.Storage, Bridge: c.Settings().Bridge, Network: p.app.network(), Port: p.app.PublicPort, Internal: p.app.InternalPort, Command: r.Command(p.manifest)}
 	d.Problems = problemsOf(p.problems...)
 	if p.manifest != nil {
 		for _, f := range p.manifest.Fields {
@@ -79,6 +79,7 @@ func (r DeployRequest) Command(m *catalog.Manifest) string {
 	add("memory", fmt.Sprint(r.MemoryMB))
 	add("disk", fmt.Sprint(r.DiskGB))
 	add("port", fmt.Sprint(r.Port))
+	add("ip", r.IP)
 	for _, k := range slices.Sorted(maps.Keys(r.Values)) {
 		if r.Values[k] != "" && (m == nil || !m.Secret(k)) {
 			s += " --set " + pve.Quote(k+"="+r.Values[k])
@@ -109,6 +110,7 @@ func (c *Core) plan(a Actor, r DeployRequest, records []app) *plan {
 	p.checkValues(r.Values)
 	c.placeInto(p, r, records)
 	c.portInto(p, r.Port, records)
+	c.addressInto(p, r.IP, records)
 	return p
 }
 

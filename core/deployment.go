@@ -127,7 +127,7 @@ func (c *Core) deployFinish(tx *store.Tx, j jobs.Job, d *deployment) error {
 		}
 		a.fail(j.Kind, text, hint, c.now())
 		if gone {
-			a.PublicPort, a.VMID, a.Address = 0, 0, ""
+			a.letGo()
 		}
 	}
 	return c.putApp(tx, a)
@@ -225,7 +225,7 @@ func (d *work[D]) reserve(from int) (int, error) {
 	return vmid, err
 }
 
-// release gives number and port back once the container is confirmed gone.
+// release gives number, port and address back once the container is confirmed gone.
 func (d *work[D]) release(_ context.Context) error {
 	return d.keep(func(a *app) { a.VMID, a.PublicPort, a.Address = 0, 0, "" })
 }

@@ -157,9 +157,18 @@ func (d *work[D]) network(ctx context.Context) error {
 			return d.keep(func(a *app) { a.Address = addr.String() })
 		}
 		if err := pause(ctx, d.c.cfg.Pace.TaskPoll); err != nil {
-			return &Error{Kind: ErrFailed, Text: fmt.Sprintf("CT %d got no address on %s", d.app.VMID, d.c.Settings().Bridge), Hint: "is there a DHCP server on that bridge, and are its addresses among the guest networks?", Err: err}
+			return d.addressless(err)
 		}
 	}
+}
+
+func (d *work[D]) addressless(err error) error {
+	e := &Error{Kind: ErrFailed, Text: fmt.Sprintf("CT %d got no address on %s", d.app.VMID, d.c.Settings().Bridge),
+		Hint: "is there a DHCP server on that bridge, and are its addresses among the guest networks?", Err: err}
+	if d.app.IP != "" {
+		e.Text, e.Hint = fmt.Sprintf("CT %d does not have its address %s", d.app.VMID, d.app.IP), "is that address among the guest networks?"
+	}
+	return e
 }
 
 // pause waits, or tells that ctx ended.

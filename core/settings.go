@@ -19,8 +19,10 @@ type Settings struct {
 	Gateway       string    `json:"default_gateway"`
 	DNS           []string  `json:"default_dns"`
 	Bridge        string    `json:"default_bridge"`
-	GuestNetworks []string  `json:"guest_networks"` // where published ports and tunnels may lead
-	DeleteWait    int       `json:"delete_wait"`    // seconds an app that is deleted can be kept after all
+	Network       string    `json:"network_mode"`                 // "dhcp" or "static": how new containers come by their address
+	Reserved      []string  `json:"reserved_addresses,omitempty"` // of the subnet, never handed out: "10.0.0.1-10.0.0.99"
+	GuestNetworks []string  `json:"guest_networks"`               // where published ports and tunnels may lead
+	DeleteWait    int       `json:"delete_wait"`                  // seconds an app that is deleted can be kept after all
 	UpdatedAt     time.Time `json:"updated_at,omitzero"`
 }
 
@@ -29,7 +31,7 @@ type Settings struct {
 func defaultSettings() Settings {
 	return Settings{
 		Cores: 2, MemoryMB: 2048, DiskGB: 20, SwapMB: 512,
-		Subnet: "10.0.0.0/24", Gateway: "10.0.0.1", DNS: []string{"8.8.8.8", "8.8.4.4"}, Bridge: "vmbr0",
+		Subnet: "10.0.0.0/24", Gateway: "10.0.0.1", DNS: []string{"8.8.8.8", "8.8.4.4"}, Bridge: "vmbr0", Network: NetworkDHCP,
 		GuestNetworks: []string{"10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7"},
 		DeleteWait:    600,
 	}

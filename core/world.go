@@ -107,6 +107,7 @@ type AppView struct {
 	Node         string    `json:"node,omitempty"`
 	VMID         int       `json:"vmid,omitempty"`
 	Address      string    `json:"address,omitempty"` // of the container
+	Network      string    `json:"network,omitempty"` // "dhcp", or "static" and the address handed out to it
 	URL          string    `json:"url,omitempty"`     // as people reach it
 	PublicPort   int       `json:"public_port,omitempty"`
 	InternalPort int       `json:"internal_port,omitempty"`
@@ -295,6 +296,7 @@ type DeployRequest struct {
 	MemoryMB  int               `json:"memory_mb,omitempty"`
 	DiskGB    int               `json:"disk_gb,omitempty"`
 	Port      int               `json:"port,omitempty"` // public port
+	IP        string            `json:"ip,omitempty"`   // "dhcp", "static", or an address of the subnet; "" = as the settings say
 	Values    map[string]string `json:"values,omitempty"`
 }
 
@@ -312,7 +314,7 @@ type DeployCheck struct {
 	OS       string         `json:"os"`
 	Storage  string         `json:"storage,omitempty"`
 	Bridge   string         `json:"bridge"`
-	Network  string         `json:"network"` // "dhcp"
+	Network  string         `json:"network"` // "dhcp", or "static" and the address it would get
 	Port     int            `json:"port,omitempty"`
 	Internal int            `json:"internal_port,omitempty"`
 	Secrets  int            `json:"secrets"` // how many will be generated
