@@ -80,7 +80,7 @@ func (d *copying) snapshot(ctx context.Context, src *work[cloning]) error {
 			return err
 		}
 	}
-	if err := d.settleTask(ctx, src, &d.Data.SnapshotTask, "vzsnapshot", "make the snapshot"); err != nil {
+	if err := d.settleOrigin(ctx, src, &d.Data.SnapshotTask, "vzsnapshot", "make the snapshot"); err != nil {
 		return err
 	}
 	if there, err := d.snapshotThere(ctx, src); err != nil || there {
@@ -106,9 +106,9 @@ func (d *copying) snapshotThere(ctx context.Context, src *work[cloning]) (bool, 
 	return slices.ContainsFunc(all, func(s pve.GuestSnapshot) bool { return s.Name == d.Data.Snapshot }), err
 }
 
-// settleTask lets a task of the source come to its end, whose UPID may never
+// settleOrigin lets a task of the source come to its end, whose UPID may never
 // have reached us.
-func (d *copying) settleTask(ctx context.Context, src *work[cloning], task *pve.UPID, kind, what string) error {
+func (d *copying) settleOrigin(ctx context.Context, src *work[cloning], task *pve.UPID, kind, what string) error {
 	if *task == "" {
 		running, err := d.host.client.Tasks(ctx, src.app.Node, pve.TaskFilter{VMID: src.app.VMID, Type: kind, Source: "active"})
 		if err != nil {
@@ -120,14 +120,7 @@ func (d *copying) settleTask(ctx context.Context, src *work[cloning], task *pve.
 			}
 		}
 	}
-	if *task == "" {
-		return nil
-	}
-	err := src.wait(ctx, task, what)
-	if pve.IsTaskFailure(err) || errors.Is(err, pve.ErrTaskLost) {
-		return nil // it has ended: what is there is looked at
-	}
-	return err
+	return src.settleTask(ctx, task, what)
 }
 
 // settle takes back what was done to the source: the snapshot goes, and it
@@ -146,7 +139,7 @@ func (d *copying) settle(ctx context.Context) error {
 	if _, err := d.free(ctx, src); err != nil {
 		return err
 	}
-	if err := src.startOurs(ctx); err != nil {
+	if err := d.startSource(ctx, src); err != nil {
 		return fmt.Errorf("start CT %d again: %w", src.app.VMID, err)
 	}
 	d.Logf(jobs.Info, "CT %d runs again", src.app.VMID)
@@ -154,16 +147,36 @@ func (d *copying) settle(ctx context.Context) error {
 	return src.keep(func(a *app) { a.setStatus(StatusRunning, d.c.now()) })
 }
 
+// startSource starts the source again, once what stopped it is over.
+func (d *copying) startSource(ctx context.Context, src *work[cloning]) error {
+	if err := d.settleOrigin(ctx, src, &src.rec.StopTask, "vzshutdown", "let the container stop"); err != nil {
+		return err
+	}
+	for range 3 {
+		if err := src.settleTask(ctx, &src.rec.StartTask, "start the container"); err != nil {
+			return err
+		}
+		st, err := d.host.client.Status(ctx, src.app.Node, src.app.VMID)
+		if err != nil || st.Running() {
+			return err
+		}
+		if err := src.startOurs(ctx); !errors.Is(err, pve.ErrPermission) || src.rec.StartTask == "" {
+			return err
+		}
+	}
+	return passing{fmt.Errorf("CT %d on %s does not start", src.app.VMID, src.app.Node)}
+}
+
 // unsnapshot removes the temporary snapshot, whatever became of it.
 func (d *copying) unsnapshot(ctx context.Context, src *work[cloning]) error {
 	if d.Data.Snapshot == "" {
 		return nil
 	}
-	if err := d.settleTask(ctx, src, &d.Data.SnapshotTask, "vzsnapshot", "let the snapshot be made"); err != nil {
+	if err := d.settleOrigin(ctx, src, &d.Data.SnapshotTask, "vzsnapshot", "let the snapshot be made"); err != nil {
 		return ignore(err, pve.ErrNotFound)
 	}
 	for range 3 {
-		if err := d.settleTask(ctx, src, &d.Data.RemoveTask, "vzdelsnapshot", "remove the snapshot"); err != nil {
+		if err := d.settleOrigin(ctx, src, &d.Data.RemoveTask, "vzdelsnapshot", "remove the snapshot"); err != nil {
 			return err
 		}
 		there, err := d.snapshotThere(ctx, src)
@@ -186,10 +199,6 @@ func (d *copying) unsnapshot(ctx context.Context, src *work[cloning]) error {
 		if err := d.Save(); err != nil {
 			return err
 		}
-		if err := ignore(src.wait(ctx, &d.Data.RemoveTask, "remove the snapshot"), pve.ErrNotFound); err != nil {
-			return err
-		}
-		d.Data.RemoveTask = ""
 	}
 	return passing{fmt.Errorf("snapshot %s of CT %d does not go", d.Data.Snapshot, src.app.VMID)}
 }

@@ -242,6 +242,7 @@ func (c *Core) Run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return c.runHub(ctx) })
 	g.Go(func() error { return c.runHosts(ctx) })
+	g.Go(func() error { return c.runSync(ctx) })
 	g.Go(func() error { return c.runAddresses(ctx) })
 	g.Go(func() error { return c.engine.Run(ctx) })
 	g.Go(func() error { return c.forwarder.Run(ctx) })

@@ -315,7 +315,7 @@ func TestPrivilegeErrorFailsAtOnceAndLeavesNothing(t *testing.T) {
 func TestClassifyNeverRetriesWhatCannotPass(t *testing.T) {
 	for kind, want := range map[error]string{
 		pve.ErrUnreachable: "wait", pve.ErrTimeout: "retry", pve.ErrLocked: "retry", pve.ErrNoQuorum: "retry", pve.ErrBusy: "retry", pve.ErrTaskLost: "retry", pve.ErrChanged: "retry",
-		pve.ErrPermission: "fatal", pve.ErrParameter: "fatal", pve.ErrAuth: "fatal", pve.ErrCertificate: "fatal", pve.ErrHostKey: "fatal",
+		pve.ErrPermission: "fatal", pve.ErrParameter: "fatal", pve.ErrAuth: "fatal", pve.ErrCertificate: "wait", pve.ErrHostKey: "wait",
 		pve.ErrNoSpace: "fatal", pve.ErrNoSSH: "fatal", pve.ErrTask: "fatal",
 	} {
 		name := map[jobs.VerdictKind]string{jobs.Fatal: "fatal", jobs.Retry: "retry", jobs.Wait: "wait"}[classify(fmt.Errorf("step: %w", kind)).Kind]

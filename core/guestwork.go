@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"proximity/core/catalog"
@@ -247,16 +248,51 @@ func (d *work[D]) destroy(ctx context.Context) error {
 // settleCreate lets a create that is still running come to its end: killing it
 // would leave a lock that only root can clear.
 func (d *work[D]) settleCreate(ctx context.Context) error {
-	var err error
 	if d.rec.CreateTask == "" {
-		err = d.finishOthers(ctx)
-	} else {
-		err = d.wait(ctx, &d.rec.CreateTask, "let the create end")
+		if err := d.finishOthers(ctx); err != nil && !ended(err) {
+			return err
+		}
 	}
-	if pve.IsTaskFailure(err) || errors.Is(err, pve.ErrTaskLost) {
-		return nil // it has ended; whose says what is there
+	return d.settleTask(ctx, &d.rec.CreateTask, "let the create end")
+}
+
+// settleTask lets a task come to its end, however that is: what is there then
+// is for the caller to look at. A task we may not follow is watched in the
+// list of those that run.
+func (d *work[D]) settleTask(ctx context.Context, task *pve.UPID, what string) error {
+	if *task == "" {
+		return nil
 	}
-	return err
+	upid := *task
+	err := d.wait(ctx, task, what)
+	if ended(err) {
+		return nil
+	}
+	if !errors.Is(err, pve.ErrPermission) {
+		return err
+	}
+	of, e := pve.ParseUPID(upid)
+	if e != nil {
+		return e
+	}
+	for {
+		running, err := d.host.client.Tasks(ctx, of.Node, pve.TaskFilter{Type: of.Type, Source: "active"})
+		if err != nil {
+			return err
+		}
+		if !slices.ContainsFunc(running, func(t pve.Task) bool { return t.UPID == upid && t.Running }) {
+			*task = ""
+			return d.Save()
+		}
+		if err := pause(ctx, d.c.cfg.Pace.TaskPoll); err != nil {
+			return err
+		}
+	}
+}
+
+// ended says that a task is over, well or badly or nobody knows how.
+func ended(err error) bool {
+	return err == nil || pve.IsTaskFailure(err) || errors.Is(err, pve.ErrTaskLost)
 }
 
 // ignore makes the kinds given no error.

@@ -3,7 +3,6 @@ package core
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"maps"
 	"net/url"
@@ -32,6 +31,8 @@ type host struct {
 	Identity    string     // of the cluster: the same one twice is refused
 	Peers       []pve.Peer // other nodes that may answer when URL does not
 	Default     bool
+	Disabled    bool        // not asked, nothing placed on it
+	Changed     []KeyChange // keys that are not the pinned ones: all stops until they are accepted
 	AddedAt     time.Time
 }
 
@@ -54,10 +55,20 @@ type liveHost struct {
 	client *pve.Client
 	poller *pve.Poller
 
+	*hostRun
+}
+
+// hostRun is what a live host keeps when its record changes.
+type hostRun struct {
 	mu      sync.Mutex
 	started bool
 	stop    context.CancelFunc
 	savedAt time.Time
+}
+
+// with is the same host at work with another record, whose client is the same.
+func (l *liveHost) with(rec host) *liveHost {
+	return &liveHost{rec: rec, client: l.client, poller: l.poller, hostRun: l.hostRun}
 }
 
 func (l *liveHost) close() {
@@ -65,6 +76,7 @@ func (l *liveHost) close() {
 	if l.stop != nil {
 		l.stop()
 	}
+	l.started = true // for good
 	l.mu.Unlock()
 	_ = l.client.Close()
 }
@@ -99,7 +111,10 @@ func (c *Core) enliven(h host) (*liveHost, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &liveHost{rec: h, client: client}
+	if why := h.halted(); why != nil {
+		client.Halt(why)
+	}
+	l := &liveHost{rec: h, client: client, hostRun: &hostRun{}}
 	l.poller = pve.NewPoller(client, pve.PollerOptions{Watched: c.cfg.Pace.Watched, Idle: c.cfg.Pace.Idle, Changed: func() { c.polled(l) }})
 	return l, nil
 }
@@ -109,7 +124,8 @@ func (c *Core) clientConfig(h host) (pve.Config, error) {
 	if err != nil {
 		return pve.Config{}, fmt.Errorf("open the sealed credentials of host %s: %w", h.Name, err)
 	}
-	cfg := pve.Config{Name: h.Name, URL: h.URL, Fingerprint: h.Fingerprint, Peers: h.Peers, Logger: c.log, TaskPoll: c.cfg.Pace.TaskPoll}
+	cfg := pve.Config{Name: h.Name, URL: h.URL, Fingerprint: h.Fingerprint, Peers: h.Peers, Logger: c.log, TaskPoll: c.cfg.Pace.TaskPoll,
+		Changed: func(ch pve.Change) { c.distrust(h.Name, ch) }}
 	if h.Token {
 		cfg.TokenID, cfg.TokenSecret = h.User, string(secret)
 	} else {
@@ -118,13 +134,9 @@ func (c *Core) clientConfig(h host) (pve.Config, error) {
 	if h.SSHSecret == "" {
 		return cfg, nil
 	}
-	plain, err := c.ring.Unseal("host-ssh/"+h.Name, h.SSHSecret)
+	s, err := c.sshSecretOf(h)
 	if err != nil {
-		return pve.Config{}, fmt.Errorf("open the sealed SSH credentials of host %s: %w", h.Name, err)
-	}
-	var s sshSecret
-	if err := json.Unmarshal(plain, &s); err != nil {
-		return pve.Config{}, fmt.Errorf("read the SSH credentials of host %s: %w", h.Name, err)
+		return pve.Config{}, err
 	}
 	cfg.SSH = pve.SSHConfig{User: h.SSHUser, Port: h.SSHPort, Key: []byte(s.Key), Password: s.Password,
 		Pinned: func(node string) string { return c.pinnedKey(h.Name, node) },
@@ -133,41 +145,19 @@ func (c *Core) clientConfig(h host) (pve.Config, error) {
 	return cfg, nil
 }
 
-// pinnedKey is the SSH host key known for a node.
-func (c *Core) pinnedKey(hostName, node string) string {
-	var fp string
-	_ = c.store.View(func(tx *store.Tx) error {
-		h, err := c.hostTable.Get(tx, hostName)
-		fp = h.SSHPins[node]
-		return err
-	})
-	return fp
-}
-
-// pinKey keeps the SSH host key a node showed at first contact.
-func (c *Core) pinKey(hostName, node, fingerprint string) error {
-	err := c.store.Update(func(tx *store.Tx) error {
-		h, err := c.hostTable.Get(tx, hostName)
-		if errors.Is(err, store.ErrNotFound) {
-			return nil // a host being tested before it is added: nothing to keep yet
-		}
-		if err != nil {
-			return err
-		}
-		if old := h.SSHPins[node]; old != "" && old != fingerprint {
-			return fmt.Errorf("node %s already has the SSH host key %s", node, old)
-		}
-		h.SSHPins = maps.Clone(h.SSHPins)
-		if h.SSHPins == nil {
-			h.SSHPins = map[string]string{}
-		}
-		h.SSHPins[node] = fingerprint
-		return c.hostTable.Put(tx, h)
-	})
-	if err == nil {
-		c.log.Warn("pinned the SSH host key of a node at first contact", "host", hostName, "node", node, "fingerprint", fingerprint)
+// sshSecretOf opens the credentials of the nodes' SSH; empty for none.
+func (c *Core) sshSecretOf(h host) (s sshSecret, err error) {
+	if h.SSHSecret == "" {
+		return s, nil
 	}
-	return err
+	plain, err := c.ring.Unseal("host-ssh/"+h.Name, h.SSHSecret)
+	if err != nil {
+		return s, fmt.Errorf("open the sealed SSH credentials of host %s: %w", h.Name, err)
+	}
+	if err := json.Unmarshal(plain, &s); err != nil {
+		return s, fmt.Errorf("read the SSH credentials of host %s: %w", h.Name, err)
+	}
+	return s, nil
 }
 
 // runHosts runs every host's poller, also of hosts added later.

@@ -98,11 +98,6 @@ func (c *Core) addHost(ctx context.Context, a Actor, r AddHostRequest) (*liveHos
 	}
 	l.rec = h
 	c.mu.Lock()
-	for _, other := range c.hosts {
-		if h.Default {
-			other.rec.Default = false
-		}
-	}
 	c.hosts[h.Name] = l
 	c.mu.Unlock()
 	c.watchHost(l)
@@ -210,20 +205,8 @@ func (c *Core) recordHost(a Actor, h *host) error {
 			h.Default = true
 		}
 		if h.Default {
-			var others []host
-			for o, err := range c.hostTable.All(tx) {
-				if err != nil {
-					return err
-				}
-				if o.Default {
-					o.Default = false
-					others = append(others, o)
-				}
-			}
-			for _, o := range others {
-				if err := c.hostTable.Put(tx, o); err != nil {
-					return err
-				}
+			if err := c.makeDefault(tx, h); err != nil {
+				return err
 			}
 		}
 		err := c.hostTable.Insert(tx, *h)
@@ -274,7 +257,7 @@ func (c *Core) TestHost(ctx context.Context, a Actor, name string) ([]HostCheck,
 	if err := a.May(VerbChangeHosts, ""); err != nil {
 		return nil, err
 	}
-	l, err := c.liveHost(name)
+	l, err := c.workingHost(name)
 	if err != nil {
 		return nil, err
 	}

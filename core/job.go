@@ -217,17 +217,10 @@ func classify(err error) jobs.Verdict {
 	switch {
 	case errors.As(err, &lock):
 		return jobs.Verdict{Kind: jobs.Wait, Reason: lock.reason(), Hint: fmt.Sprintf("if nothing is going on with it, `pct unlock %d` on %s frees it", lock.vmid, lock.node)}
-	case is(pve.ErrCertificate):
-		return jobs.Verdict{Kind: jobs.Fatal, Hint: "the host shows another certificate than the pinned one: find out why before you trust it"}
-	case is(pve.ErrHostKey):
-		return jobs.Verdict{Kind: jobs.Fatal, Hint: "a node shows another SSH host key than the pinned one: find out why before you trust it"}
+	case is(pve.ErrCertificate, pve.ErrHostKey): // nothing is undone on a host that nobody trusts: it waits for a person
+		return jobs.Verdict{Kind: jobs.Wait, Reason: hostIn(err) + " to be trusted again", Hint: "find out why its key has changed: `hosts trust` shows both keys and accepts the new one"}
 	case is(pve.ErrUnreachable, ErrUnreachable):
-		reason := "the host" // the same for all jobs that wait for one host: the engine looks for them together
-		var away *awayError
-		if errors.As(err, &away) {
-			reason = "host " + away.host
-		}
-		return jobs.Verdict{Kind: jobs.Wait, Reason: reason, Hint: hint}
+		return jobs.Verdict{Kind: jobs.Wait, Reason: hostIn(err), Hint: hint} // the same for all jobs that wait for one host: the engine looks for them together
 	case is(pve.ErrTimeout, pve.ErrLocked, pve.ErrNoQuorum, pve.ErrBusy, pve.ErrTaskLost, pve.ErrChanged, errPassing, context.DeadlineExceeded):
 		return jobs.Verdict{Kind: jobs.Retry, Reason: err.Error(), Hint: hint}
 	case is(pve.ErrPermission, pve.ErrAuth):
@@ -238,6 +231,15 @@ func classify(err error) jobs.Verdict {
 		return jobs.Verdict{Kind: jobs.Fatal, Hint: cmp.Or(hint, "give the host SSH credentials: an API token alone cannot run commands in containers")}
 	}
 	return jobs.Verdict{Kind: jobs.Fatal, Hint: cmp.Or(hint, "the job's log tells more: mend that, then try again")}
+}
+
+// hostIn names the host an error is about.
+func hostIn(err error) string {
+	var away *awayError
+	if errors.As(err, &away) {
+		return "host " + away.host
+	}
+	return "the host"
 }
 
 // awayError says which host it was that a step could not reach.

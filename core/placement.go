@@ -60,12 +60,20 @@ func (c *Core) placeInto(p *plan, r DeployRequest, records []app) {
 	}
 	promised := c.promised(records, p.app.ID)
 	var silent []*liveHost
+	asked := 0
 	for _, l := range hosts {
 		s := l.poller.Snapshot()
+		if why := l.rec.away(); why != "" {
+			for _, n := range s.Nodes {
+				p.fits = append(p.fits, NodeFit{Host: l.rec.Name, Node: n.Name, Reason: why})
+			}
+			continue
+		}
+		asked++
 		if s.At.IsZero() || s.Err != nil {
 			silent = append(silent, l)
 			for _, n := range s.Nodes {
-				p.fits = append(p.fits, NodeFit{Host: l.rec.Name, Node: n.Name, Reason: "its host does not answer"})
+				p.fits = append(p.fits, NodeFit{Host: l.rec.Name, Node: n.Name, Reason: reasonSilent})
 			}
 			continue
 		}
@@ -78,7 +86,14 @@ func (c *Core) placeInto(p *plan, r DeployRequest, records []app) {
 		p.chooseNode(r.Node)
 		return
 	}
-	if len(silent) == len(hosts) {
+	if asked == 0 {
+		_, err := c.workingHost(hosts[0].rec.Name)
+		e := err.(*Error)
+		e.Kind, e.Field = ErrUnavailable, "host"
+		p.problem(e)
+		return
+	}
+	if len(silent) == asked {
 		p.problem(silence(silent[0]))
 		return
 	}

@@ -128,6 +128,7 @@ type AppView struct {
 
 	Metrics *Metrics  `json:"metrics,omitempty"` // nil: not known
 	Stale   bool      `json:"stale,omitempty"`   // the host does not answer: metrics are from AsOf
+	Away    string    `json:"away,omitempty"`    // why it is not asked: "host lab is disabled"
 	AsOf    time.Time `json:"as_of,omitzero"`
 	Drift   string    `json:"drift,omitempty"` // what the host says where it differs: "stopped outside Proximity"
 
@@ -157,7 +158,7 @@ type HostView struct {
 	SSHUser     string    `json:"ssh_user,omitempty"`    // "" = no node SSH
 	SSHPort     int       `json:"ssh_port,omitempty"`
 	Cluster     string    `json:"cluster,omitempty"`
-	State       string    `json:"state"` // "online", "unreachable", "asking" (never answered yet)
+	State       string    `json:"state"` // "online", "unreachable", "asking" (never answered yet), "disabled", "untrusted"
 	Error       string    `json:"error,omitempty"`
 	Since       time.Time `json:"since,omitzero"`     // of the outage
 	LastSeen    time.Time `json:"last_seen,omitzero"` // last answer
@@ -166,13 +167,15 @@ type HostView struct {
 	Nodes       int       `json:"nodes"`
 	NodesOnline int       `json:"nodes_online"`
 	Apps        int       `json:"apps"`
+
+	Changed []KeyChange `json:"changed,omitempty"` // keys that are not the pinned ones: nothing is sent until they are accepted
 }
 
 // NodeView is one node.
 type NodeView struct {
 	Host     string        `json:"host"`
 	Name     string        `json:"name"`
-	State    string        `json:"state"` // "online", "offline" (its cluster says so), "unreachable" (the host does not answer), "unknown"
+	State    string        `json:"state"` // "online", "offline" (its cluster says so), "unreachable" (the host does not answer), "disabled", "untrusted", "unknown"
 	Metrics  *Metrics      `json:"metrics,omitempty"`
 	Stale    bool          `json:"stale,omitempty"`
 	AsOf     time.Time     `json:"as_of,omitzero"`

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"proximity/core/forward"
 	"proximity/core/pve"
@@ -126,6 +127,10 @@ func (c *Core) appView(a app, s *pve.Snapshot) AppView {
 		return v
 	}
 	v.AsOf, v.Stale = s.At, s.Err != nil
+	l, err := c.liveHost(a.Host)
+	if err == nil && l.rec.away() != "" {
+		v.Stale, v.Away = true, l.rec.away()
+	}
 	g, ok := s.Guest(a.VMID)
 	if !ok || g.Status == "unknown" {
 		return v
@@ -136,7 +141,7 @@ func (c *Core) appView(a app, s *pve.Snapshot) AppView {
 	}
 	if g.Status == "running" {
 		v.Metrics = &Metrics{CPU: g.CPU, Cores: g.MaxCPU, Mem: g.Mem, MaxMem: g.MaxMem, Disk: g.Disk, MaxDisk: g.MaxDisk, Uptime: g.Uptime}
-		if l, err := c.liveHost(a.Host); err == nil {
+		if err == nil {
 			if hist := l.poller.History("lxc/" + strconv.Itoa(a.VMID)); len(hist) > 0 {
 				last := hist[len(hist)-1]
 				v.Metrics.NetIn, v.Metrics.NetOut = last.NetIn, last.NetOut
@@ -192,9 +197,12 @@ func hostView(h host, s *pve.Snapshot) HostView {
 	} else if !s.At.IsZero() && s.Tries == 0 {
 		v.State = "online"
 	}
+	if off := h.off(); off != "" {
+		v.State, v.Error, v.NextTry, v.Tries, v.Changed = off, h.away(), time.Time{}, 0, h.Changed
+	}
 	for _, n := range s.Nodes {
 		v.Nodes++
-		if n.Online && s.Err == nil {
+		if n.Online && v.State == "online" {
 			v.NodesOnline++
 		}
 	}
@@ -204,8 +212,11 @@ func hostView(h host, s *pve.Snapshot) HostView {
 func (c *Core) nodeViews(l *liveHost, s *pve.Snapshot, records []app, promised map[string]int) []NodeView {
 	var views []NodeView
 	for _, n := range s.Nodes {
-		v := NodeView{Host: l.rec.Name, Name: SafeText(n.Name, 64), AsOf: s.At, Stale: s.Err != nil, State: "online"}
+		off := l.rec.off()
+		v := NodeView{Host: l.rec.Name, Name: SafeText(n.Name, 64), AsOf: s.At, Stale: s.Err != nil || off != "", State: "online"}
 		switch {
+		case off != "":
+			v.State = off
 		case s.Err != nil:
 			v.State = "unreachable"
 		case !n.Online:
@@ -291,6 +302,9 @@ func (w *World) alert() {
 	for _, h := range w.Hosts {
 		if h.State == "unreachable" {
 			add("error", "host/"+h.Name, "host %s unreachable: %s", h.Name, h.Error).Since = h.Since
+		}
+		for _, k := range h.Changed {
+			add("error", "host/"+h.Name, "host %s: %s has changed: pinned %s, shown %s: all work on it stops; `hosts trust %s` accepts it", h.Name, k.what(), k.Known, k.Shown, h.Name).Since = k.At
 		}
 	}
 	for _, n := range w.Nodes {

@@ -174,6 +174,24 @@ func (c *Cluster) NodeUp(name string) {
 	c.enter(i)
 }
 
+// Rekey gives a node another certificate and another SSH host key, as setting it up anew would; its guests run on.
+func (c *Cluster) Rekey(name string) error {
+	i := c.nodeIndex(name)
+	if i < 0 {
+		return fmt.Errorf("there is no node %s", name)
+	}
+	c.ports.shut(i)
+	keys, err := newKeys(name, c.nodes[i].ip, c.now())
+	if err != nil {
+		return err
+	}
+	c.mu.Lock()
+	err = c.nodes[i].use(keys)
+	c.mu.Unlock()
+	c.enter(i)
+	return err
+}
+
 func (c *Cluster) nodeIndex(name string) int {
 	for i, n := range c.nodes {
 		if n.Name == name {

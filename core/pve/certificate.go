@@ -80,6 +80,15 @@ func plainFingerprint(s string) (string, error) {
 	return plain, nil
 }
 
+// colons writes a plain fingerprint as Proxmox prints it.
+func colons(plain string) string {
+	var parts []string
+	for ; len(plain) >= 2; plain = plain[2:] {
+		parts = append(parts, plain[:2])
+	}
+	return strings.Join(parts, ":")
+}
+
 // trust is the TLS configuration that accepts exactly the pinned leaf, or without a pin what the system's
 // authorities vouch for. It decides before the first byte of a request is sent.
 func trust(host, pin string) *tls.Config {
@@ -93,8 +102,8 @@ func trust(host, pin string) *tls.Config {
 		if plain, _ := plainFingerprint(got); plain == pin {
 			return nil
 		}
-		return &Error{Kind: ErrCertificate, unsent: true, Message: fmt.Sprintf(
-			"the certificate of %s is not the one pinned: it is now %s. If it was renewed, accept the new one; if not, somebody else answers there", host, got)}
+		return &Error{Kind: ErrCertificate, unsent: true, Known: colons(pin), Shown: got, Message: fmt.Sprintf(
+			"the certificate of %s is not the one pinned: it is now %s, pinned is %s. If it was renewed, accept the new one; if not, somebody else answers there", host, got, colons(pin))}
 	}
 	return config
 }

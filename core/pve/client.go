@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -28,6 +29,10 @@ type Config struct {
 	// Peers are other nodes of the cluster that may answer when URL does not, as Client.Peers returned them
 	// when all was well. More are learned with every call to Cluster.
 	Peers []Peer
+
+	// Changed is told of a key that is not the pinned one, each time one is met, from within the call that
+	// met it: it must not wait for another one.
+	Changed func(Change)
 
 	SSH      SSHConfig
 	Timeout  time.Duration // of one request, default 30 s
@@ -61,6 +66,7 @@ type Client struct {
 	log    *slog.Logger
 	login  login
 	shells *shells
+	halted atomic.Pointer[error]
 
 	mu        sync.Mutex
 	endpoints []*endpoint // the configured one first
@@ -97,7 +103,7 @@ func New(c Config) (*Client, error) {
 	if client.log == nil {
 		client.log = slog.New(slog.DiscardHandler)
 	}
-	if client.shells, err = newShells(c.SSH, client.log); err != nil {
+	if client.shells, err = newShells(c.SSH, client.log, client.changed); err != nil {
 		return nil, err
 	}
 	for _, p := range c.Peers {

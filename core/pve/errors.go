@@ -55,6 +55,8 @@ type Error struct {
 	Privilege string            // what was missing, for ErrPermission: "VM.Allocate" (or "A|B": one of them)
 	Path      string            // and on which path: "/vms/100"
 
+	Known, Shown string // fingerprints: the pinned one and another, for ErrCertificate and ErrHostKey
+
 	cause  error // what the network said
 	unsent bool  // certainly no byte of the request reached the server
 }

@@ -41,6 +41,9 @@ func (c *Client) do(ctx context.Context, r request) error {
 	if r.method == "" {
 		r.method = http.MethodGet
 	}
+	if err := c.halt(); err != nil {
+		return r.explain(asError(ctx, err))
+	}
 	ctx, cancel := context.WithTimeout(ctx, c.config.Timeout)
 	defer cancel()
 	var first *Error
@@ -54,6 +57,9 @@ func (c *Client) do(ctx context.Context, r request) error {
 			first = err
 		}
 		if !c.gone(at, err) {
+			if err.Kind == ErrCertificate && err.Shown != "" {
+				c.changed(Change{Kind: ErrCertificate, Address: at.url.Host, Known: err.Known, Shown: err.Shown})
+			}
 			return r.explain(err)
 		}
 		again := err.unsent || r.method == http.MethodGet

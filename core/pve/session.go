@@ -104,7 +104,8 @@ func (c *Client) fetchTicket(ctx context.Context, at *endpoint, password string)
 	err := newWire(at).Post(ctx, "/access/ticket",
 		params{"username": c.config.User, "password": password}, &answer)
 	if e := asError(ctx, err); e != nil {
-		e = &Error{Kind: e.Kind, Op: "log in as " + c.config.User, Status: e.Status, Message: e.Message, Params: e.Params, cause: e.cause, unsent: e.unsent}
+		e = &Error{Kind: e.Kind, Op: "log in as " + c.config.User, Status: e.Status, Message: e.Message, Params: e.Params,
+			Known: e.Known, Shown: e.Shown, cause: e.cause, unsent: e.unsent}
 		return nil, e
 	}
 	if bool(answer.NeedTFA) || strings.HasPrefix(answer.Ticket, "PVE:!tfa!") || answer.Ticket == "" {

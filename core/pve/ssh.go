@@ -29,9 +29,10 @@ var hostKeyOrder = []string{ssh.KeyAlgoED25519, ssh.KeyAlgoECDSA256, ssh.KeyAlgo
 
 // shells keeps one SSH connection for every node spoken to.
 type shells struct {
-	config SSHConfig
-	auth   []ssh.AuthMethod
-	log    *slog.Logger
+	config  SSHConfig
+	auth    []ssh.AuthMethod
+	log     *slog.Logger
+	changed func(Change)
 
 	mu     sync.Mutex
 	nodes  map[string]*nodeShell
@@ -46,8 +47,8 @@ type nodeShell struct {
 	conn     *ssh.Client   // guarded by shells.mu; nil when there is none
 }
 
-func newShells(c SSHConfig, log *slog.Logger) (*shells, error) {
-	s := &shells{config: c, log: log, nodes: make(map[string]*nodeShell)}
+func newShells(c SSHConfig, log *slog.Logger, changed func(Change)) (*shells, error) {
+	s := &shells{config: c, log: log, changed: changed, nodes: make(map[string]*nodeShell)}
 	if len(c.Key) > 0 {
 		signer, err := ssh.ParsePrivateKey(c.Key)
 		if err != nil {
@@ -186,7 +187,8 @@ func (s *shells) checkHostKey(node, address, got string) error {
 	case pinned == got:
 		return nil
 	case pinned != "":
-		return &Error{Kind: ErrHostKey, Message: fmt.Sprintf(
+		s.changed(Change{Kind: ErrHostKey, Node: node, Address: address, Known: pinned, Shown: got})
+		return &Error{Kind: ErrHostKey, Known: pinned, Shown: got, Message: fmt.Sprintf(
 			"the SSH host key at %s is %s, pinned is %s. If the node was set up anew, forget the old key; if not, somebody else answers there", address, got, pinned)}
 	case s.config.Learn == nil:
 		return &Error{Kind: ErrHostKey, Message: fmt.Sprintf("the SSH host key at %s, %s, is not known", address, got)}
@@ -251,6 +253,9 @@ const closing = 2 * time.Second
 
 // run runs a command on a node to its end. It returns the exit code, or why there is none.
 func (c *Client) run(ctx context.Context, node string, cmd command) (int, error) {
+	if err := c.halt(); err != nil {
+		return 0, err
+	}
 	s := c.shells
 	if len(s.auth) == 0 {
 		return 0, &Error{Kind: ErrNoSSH, Message: "commands in containers need SSH to the nodes: give the host an SSH key or password"}
