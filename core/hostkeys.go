@@ -194,3 +194,12 @@ func sameFingerprint(a, b string) bool {
 	}
 	return normalFingerprint(a) == normalFingerprint(b)
 }
+
+// HostWrapper is the script that Proximity's key on the nodes can be restricted
+// to: it allows what this installation needs, on its own containers.
+func (c *Core) HostWrapper(a Actor) (string, error) {
+	if err := a.May(VerbChangeHosts, ""); err != nil {
+		return "", err
+	}
+	return pve.Wrapper(c.installation), nil
+}

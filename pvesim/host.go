@@ -22,31 +22,43 @@ func (c *Cluster) sshOptions(n *node) nodessh.Options {
 	return nodessh.Options{
 		Host: h, HostKey: n.sshKey, TaskTime: c.o.TaskTime, Logger: c.log, Guests: h.list, Power: h.switchPower,
 		Password: func(user, password string) bool { return user == "root" && password == c.o.Password },
-		Key:      func(user string, k ssh.PublicKey) bool { return user == "root" && c.authorized(k) },
+		Key:      func(user string, k ssh.PublicKey) bool { _, ok := c.authorized(k); return user == "root" && ok },
+		Forced:   func(k ssh.PublicKey) nodessh.Restriction { r, _ := c.authorized(k); return r },
 	}
 }
 
-// AuthorizeKey lets a key in authorized_keys form log in to every node as root.
+// AuthorizeKey lets a key in authorized_keys form log in to every node as root. Of its options command="…", restrict,
+// pty and no-pty count.
 func (c *Cluster) AuthorizeKey(line string) error {
-	k, _, _, _, err := ssh.ParseAuthorizedKey([]byte(line))
+	k, _, options, _, err := ssh.ParseAuthorizedKey([]byte(line))
 	if err != nil {
 		return fmt.Errorf("authorize a key: %w", err)
 	}
+	var r nodessh.Restriction
+	for _, o := range options {
+		switch name, value, _ := strings.Cut(o, "="); name {
+		case "command":
+			r.Command = strings.ReplaceAll(strings.Trim(value, `"`), `\"`, `"`)
+		case "restrict", "no-pty":
+			r.NoPTY = true
+		case "pty":
+			r.NoPTY = false
+		}
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.authorizedKeys = append(c.authorizedKeys, string(k.Marshal()))
+	if c.authorizedKeys == nil {
+		c.authorizedKeys = map[string]nodessh.Restriction{}
+	}
+	c.authorizedKeys[string(k.Marshal())] = r
 	return nil
 }
 
-func (c *Cluster) authorized(k ssh.PublicKey) bool {
+func (c *Cluster) authorized(k ssh.PublicKey) (nodessh.Restriction, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for _, known := range c.authorizedKeys {
-		if known == string(k.Marshal()) {
-			return true
-		}
-	}
-	return false
+	r, ok := c.authorizedKeys[string(k.Marshal())]
+	return r, ok
 }
 
 func (h host) NodeName() string { return h.n.Name }

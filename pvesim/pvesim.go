@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"proximity/pvesim/machine"
+	"proximity/pvesim/nodessh"
 	"proximity/pvesim/schema"
 )
 
@@ -108,7 +109,7 @@ type Cluster struct {
 	consoles map[int]*console
 	secret   []byte // signs tickets
 
-	authorizedKeys []string // for SSH, in wire form
+	authorizedKeys map[string]nodessh.Restriction // for SSH, by their wire form
 }
 
 // Start starts a cluster. It ends with Close or with ctx.

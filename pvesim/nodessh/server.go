@@ -35,12 +35,19 @@ type Guest struct {
 	Status, Lock, Name string
 }
 
+// Restriction is what the options of a line in authorized_keys allow its key.
+type Restriction struct {
+	Command string // run in place of whatever is asked, which it finds in SSH_ORIGINAL_COMMAND; "" = none
+	NoPTY   bool
+}
+
 // Options of Serve. Host and HostKey are needed.
 type Options struct {
 	Host     Host
 	HostKey  ssh.Signer
 	Password func(user, pw string) bool              // nil = no password login
 	Key      func(user string, k ssh.PublicKey) bool // nil = no key login
+	Forced   func(k ssh.PublicKey) Restriction       // what authorized_keys says of a key; nil = nothing of any
 	TaskTime float64                                 // factor on pct's 0.5 s of start-up
 	Logger   *slog.Logger
 
@@ -76,7 +83,10 @@ func Serve(ctx context.Context, l net.Listener, o Options) error {
 			if !o.Key(c.User(), k) {
 				return nil, fmt.Errorf("key %s of %s refused", ssh.FingerprintSHA256(k), c.User())
 			}
-			return nil, nil
+			if o.Forced == nil {
+				return nil, nil
+			}
+			return &ssh.Permissions{ExtraData: map[any]any{restricted{}: o.Forced(k)}}, nil
 		}
 	}
 	s.node = newNode(o)
@@ -106,6 +116,9 @@ func Serve(ctx context.Context, l net.Listener, o Options) error {
 		}()
 	}
 }
+
+// restricted is where a connection keeps its Restriction.
+type restricted struct{}
 
 type server struct {
 	Options

@@ -21,6 +21,7 @@ type session struct {
 	conn   *ssh.ServerConn
 	ch     ssh.Channel
 	env    map[string]string
+	may    Restriction
 	pty    bool
 	proc   *unix.Proc
 	mu     sync.Mutex
@@ -29,7 +30,11 @@ type session struct {
 func newSession(s *server, conn *ssh.ServerConn, ch ssh.Channel) *session {
 	host, port, _ := net.SplitHostPort(conn.RemoteAddr().String())
 	own, ownPort, _ := net.SplitHostPort(conn.LocalAddr().String())
-	return &session{server: s, conn: conn, ch: ch, env: map[string]string{
+	var may Restriction
+	if conn.Permissions != nil {
+		may, _ = conn.Permissions.ExtraData[restricted{}].(Restriction)
+	}
+	return &session{server: s, conn: conn, ch: ch, may: may, env: map[string]string{
 		"HOME": "/root", "LANG": "C.UTF-8", "LOGNAME": "root", "MOTD_SHOWN": "pam", "SHELL": "/bin/bash", "USER": "root",
 		"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "SHLVL": "1",
 		"SSH_CLIENT": host + " " + port + " " + ownPort, "SSH_CONNECTION": host + " " + port + " " + own + " " + ownPort,
@@ -57,7 +62,7 @@ func (s *session) serve(ctx context.Context, requests <-chan *ssh.Request) {
 				Term string
 				Rest []byte `ssh:"rest"`
 			}
-			if ok = ssh.Unmarshal(r.Payload, &pty) == nil; ok {
+			if ok = !s.may.NoPTY && ssh.Unmarshal(r.Payload, &pty) == nil; ok {
 				s.pty, s.env["TERM"], s.env["SSH_TTY"] = true, pty.Term, "/dev/pts/0"
 			}
 		case "window-change":
@@ -148,6 +153,12 @@ var errGone = errors.New("client went away; the command goes on")
 
 // execute runs the command to its end, or until the client is gone: then the command goes on by itself.
 func (s *session) execute(command string, gone <-chan struct{}) (int, error) {
+	if s.may.Command != "" {
+		if command != "" {
+			s.env["SSH_ORIGINAL_COMMAND"] = command
+		}
+		command = s.may.Command
+	}
 	args := []string{"bash", "-c", command}
 	if command == "" {
 		args = []string{"-bash"}
