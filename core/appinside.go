@@ -141,8 +141,11 @@ const appsDir = "/opt/proximity"
 func appDir(a app) string { return path.Join(appsDir, a.ID) }
 
 // compose is the start of every compose command of an app.
-func compose(a app) string {
-	return "cd " + pve.Quote(appDir(a)) + " && docker compose --project-name " + pve.Quote(a.CatalogID) + " --file compose.json --env-file .env "
+func compose(a app) string { return composeIn(appDir(a), a) }
+
+// composeIn is the same with the files of another folder.
+func composeIn(dir string, a app) string {
+	return "cd " + pve.Quote(dir) + " && docker compose --project-name " + pve.Quote(a.CatalogID) + " --file compose.json --env-file .env "
 }
 
 // appDeploy puts the app's files in place, pulls its images and starts it.
@@ -161,11 +164,12 @@ func (d *work[D]) appDeploy(ctx context.Context) error {
 	return d.up(ctx, "up", d.manifest)
 }
 
-// up starts an app's services with the files that are there, under the name of
-// a script.
-func (d *work[D]) up(ctx context.Context, name string, m *catalog.Manifest) error {
+// up starts the app's services, and makes those anew whose description is
+// another than before; under the name of a script.
+func (d *work[D]) up(ctx context.Context, name string, m *catalog.Manifest, flags ...string) error {
 	wait := int(m.Ready().Timeout.Seconds())
-	return d.must(ctx, name, "starting the app", compose(d.app)+"up --detach --wait --wait-timeout "+strconv.Itoa(max(wait, 60)), false)
+	command := append([]string{"up --detach --wait --wait-timeout", strconv.Itoa(max(wait, 60))}, flags...)
+	return d.must(ctx, name, "starting the app", compose(d.app)+strings.Join(command, " "), false)
 }
 
 // render makes an app's files from its manifest and all its values.
@@ -183,10 +187,10 @@ func (c *Core) render(a app, m *catalog.Manifest) ([]catalog.File, error) {
 
 // ready waits for the manifest's probe, and looks at every service again:
 // `up --wait` calls a crash-looping one without a healthcheck healthy.
-func (d *work[D]) ready(ctx context.Context) error { return d.answers(ctx, d.manifest) }
+func (d *work[D]) ready(ctx context.Context) error { return d.answers(ctx, "ready", d.manifest) }
 
-// answers is the same for any job.
-func (d *work[D]) answers(ctx context.Context, m *catalog.Manifest) error {
+// answers is the same by another manifest, under the name of a script.
+func (d *work[D]) answers(ctx context.Context, name string, m *catalog.Manifest) error {
 	p := m.Ready()
 	codes := make([]string, 0, len(p.Status))
 	for _, s := range p.Status {
@@ -196,7 +200,7 @@ func (d *work[D]) answers(ctx context.Context, m *catalog.Manifest) error {
 		pve.Quote(strings.Join(codes, " ")), max(int(p.Timeout.Seconds()), 60))
 	set += "compose() { " + compose(d.app) + "\"$@\"; }\n"
 	d.Progress(0, "waiting for "+probeTitle(p))
-	if err := d.must(ctx, "ready", m.Name, set+readyScript, false); err != nil {
+	if err := d.must(ctx, name, m.Name, set+readyScript, false); err != nil {
 		return err
 	}
 	return d.services(ctx)

@@ -259,5 +259,5 @@ func (d configurer) ready(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return d.answers(ctx, m)
+	return d.answers(ctx, "ready", m)
 }

@@ -177,6 +177,7 @@ func (c *Core) open() error {
 	})
 	register(c, c.deployWorkflow())
 	register(c, c.cloneWorkflow())
+	register(c, c.updateWorkflow())
 	for _, w := range c.lifecycleWorkflows() {
 		register(c, w)
 	}

@@ -294,7 +294,7 @@ func (c *Core) deployTx(tx *store.Tx, a Actor, r DeployRequest) (app, jobs.Job, 
 	if err := c.newRootPassword(&rec); err != nil {
 		return app{}, jobs.Job{}, err
 	}
-	if rec.Recipe, err = c.keepRecipe(tx, p.manifest, nil); err != nil {
+	if rec.Recipe, err = c.keepRecipe(tx, p.manifest); err != nil {
 		return app{}, jobs.Job{}, err
 	}
 	if err := c.putApp(tx, rec); err != nil {

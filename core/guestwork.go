@@ -54,9 +54,7 @@ func newWork[D any](c *Core, r *jobs.Run[D], id string, rec *guestRecord) (*work
 	if err != nil {
 		return nil, fmt.Errorf("read app %s: %w", id, err)
 	}
-	if w.manifest, err = c.recipeOf(w.app); err != nil {
-		return nil, err
-	}
+	w.manifest = c.manifestOf(w.app)
 	w.host, err = c.liveHost(w.app.Host)
 	return w, err
 }

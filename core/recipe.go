@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 
 	"proximity/core/catalog"
 	"proximity/store"
@@ -18,7 +17,7 @@ type recipe struct {
 	Manifest string            // key of the manifest among the kept ones; "" for an app older than this record
 	Revision int               // of the manifest
 	Version  string            // of the app
-	Images   map[string]string // by service; they may be newer than those of the manifest
+	Images   map[string]string // of the manifest, by service
 }
 
 // keptManifest is a manifest that some app was deployed with.
@@ -43,19 +42,14 @@ func (c *Core) loadManifests() error {
 	})
 }
 
-// keepRecipe keeps a manifest for the app that is deployed with it. Services
-// not named in images run those of the manifest.
-func (c *Core) keepRecipe(tx *store.Tx, m *catalog.Manifest, images map[string]string) (recipe, error) {
+// keepRecipe keeps a manifest for an app that runs by it.
+func (c *Core) keepRecipe(tx *store.Tx, m *catalog.Manifest) (recipe, error) {
 	doc, err := json.Marshal(m)
 	if err != nil {
 		return recipe{}, fmt.Errorf("keep the manifest of %s: %w", m.ID, err)
 	}
 	sum := sha256.Sum256(doc)
 	r := recipe{Manifest: hex.EncodeToString(sum[:]), Revision: m.Revision, Version: m.Version, Images: m.Images()}
-	maps.Copy(r.Images, images)
-	if tag := catalog.TagOf(images[m.Access.Service]); tag != "" { // newer than the manifest knew
-		r.Version = tag
-	}
 	err = c.manifestTable.Insert(tx, keptManifest{r.Manifest, m})
 	var taken *store.TakenError
 	if errors.As(err, &taken) {
@@ -65,22 +59,12 @@ func (c *Core) keepRecipe(tx *store.Tx, m *catalog.Manifest, images map[string]s
 	return r, err
 }
 
-// manifestOf is the manifest an app was deployed with, but for newer images;
-// nil for an app of no recipe we know.
+// manifestOf is the manifest an app runs by, with the images it runs; nil for
+// an app of no recipe we know.
 func (c *Core) manifestOf(a app) *catalog.Manifest {
 	if m, ok := c.manifests.Load(a.Recipe.Manifest); ok {
 		return m.(*catalog.Manifest)
 	}
 	m, _ := c.catalogue.Load().Get(a.CatalogID)
 	return m
-}
-
-// recipeOf is the manifest an app was deployed with, with the images it runs;
-// nil for an app of no recipe we know.
-func (c *Core) recipeOf(a app) (*catalog.Manifest, error) {
-	m := c.manifestOf(a)
-	if m == nil {
-		return nil, nil
-	}
-	return m.WithImages(a.Recipe.Images)
 }

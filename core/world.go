@@ -98,6 +98,7 @@ type AppView struct {
 	CatalogID    string    `json:"catalog_id"`
 	Name         string    `json:"name"` // of the catalogue item
 	Version      string    `json:"version,omitempty"`
+	Update       string    `json:"update,omitempty"` // version that a newer recipe in the catalogue has
 	Hostname     string    `json:"hostname"`
 	Status       AppStatus `json:"status"`
 	Error        string    `json:"error,omitempty"` // why status is error

@@ -123,6 +123,9 @@ func (c *Core) appView(a app, s *pve.Snapshot) AppView {
 			v.Notes = SafeText(m.AfterInstall(a.Values, c.builtins(a, m)), 400)
 		}
 	}
+	if m, ok := c.catalogue.Load().Get(a.CatalogID); ok && a.Recipe.Revision > 0 && m.Revision > a.Recipe.Revision {
+		v.Update = m.Version
+	}
 	if s == nil || a.VMID == 0 {
 		return v
 	}

@@ -109,6 +109,8 @@ type Cluster struct {
 	consoles map[int]*console
 	secret   []byte // signs tickets
 
+	tags map[string][]string // of repositories, where a test has set them
+
 	authorizedKeys map[string]nodessh.Restriction // for SSH, by their wire form
 }
 

@@ -19,8 +19,8 @@ waited=0
 until good; do
   waited=$((waited + 1))
   if [ "$waited" -ge "$limit" ]; then
-    echo "did not answer on port $port$path within $limit s"
     compose logs --no-color --tail 20
+    echo "did not answer on port $port$path within $limit s"
     exit 1
   fi
   sleep 1

@@ -1,0 +1,201 @@
+package core
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"path"
+	"time"
+
+	"proximity/core/catalog"
+	"proximity/core/pve"
+	"proximity/jobs"
+	"proximity/store"
+)
+
+// updating is what an update job remembers: the app as it is to be. Its record
+// stays as it was until all has gone well.
+type updating struct {
+	App          string
+	Recipe       recipe
+	Values       map[string]string
+	Sealed       string
+	InternalPort int
+	Backup       bool   // begin with one
+	WayBack      string // "image", "restore", "none"
+	guestRecord
+}
+
+// renewing is an update at work.
+type renewing struct {
+	*work[updating]
+	next     app               // as it is to be
+	manifest *catalog.Manifest // the new one; work's is the old
+}
+
+// updateWorkflow is the way from one recipe to the next, and back again when
+// the app does not answer.
+func (c *Core) updateWorkflow() jobs.Workflow[updating] {
+	at := func(do func(*renewing, context.Context) error) func(context.Context, *jobs.Run[updating]) error {
+		return func(ctx context.Context, r *jobs.Run[updating]) error { return c.updateDo(ctx, r, do) }
+	}
+	return jobs.Workflow[updating]{Kind: "update", Retries: 3, Backoff: c.backoff, Finish: c.updateFinish, Steps: []jobs.Step[updating]{
+		{Name: "init", Title: "look at the container", Weight: 0.2, Timeout: 5 * time.Minute, Do: at((*renewing).begin)},
+		{Name: "pull", Title: "pull the new images", Weight: 5, Timeout: 25 * time.Minute, Do: at((*renewing).pull), Undo: at((*renewing).unpull)},
+		{Name: "app_deploy", Title: "start the new version", Weight: 2, Timeout: 25 * time.Minute, Do: at((*renewing).swap), Undo: at((*renewing).back)},
+		{Name: "ready", Title: "wait for the app to answer", Weight: 2, Timeout: 15 * time.Minute, Do: at((*renewing).probe)},
+		{Name: "complete", Title: "done", Weight: 0.1, Timeout: time.Minute, Do: at((*renewing).complete)},
+	}}
+}
+
+func (c *Core) updateDo(ctx context.Context, r *jobs.Run[updating], do func(*renewing, context.Context) error) error {
+	w, err := newWork(c, r, r.Data.App, &r.Data.guestRecord)
+	if err != nil {
+		return err
+	}
+	d := &renewing{work: w, next: w.app}
+	r.Data.into(&d.next)
+	if d.manifest = c.manifestOf(d.next); d.manifest == nil || w.manifest == nil {
+		return fmt.Errorf("the recipe of %s is not kept", w.app.Hostname)
+	}
+	w.app.Node = c.nodeOf(w.host, w.app)
+	return w.named(do(d, ctx))
+}
+
+// into makes an app's record what the update makes of it.
+func (u *updating) into(a *app) {
+	a.Recipe, a.Values, a.Sealed, a.InternalPort = u.Recipe, u.Values, u.Sealed, u.InternalPort
+}
+
+// updateFinish writes where the app ended up, in the transaction that ends the
+// job.
+func (c *Core) updateFinish(tx *store.Tx, j jobs.Job, d *updating) error {
+	a, err := c.apps.Get(tx, d.App)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	var result error
+	switch {
+	case j.State == jobs.Succeeded:
+		d.into(&a)
+		a.setStatus(StatusRunning, c.now())
+	case j.Failure == nil:
+		result = errors.New(string(j.State))
+		a.setStatus(StatusRunning, c.now())
+	case j.Failure.Left == "": // it runs as before
+		result = errors.New(j.Failure.Text)
+		a.setStatus(StatusRunning, c.now())
+	default:
+		result = errors.New(j.Failure.Text)
+		a.setStatus(StatusError, c.now())
+		a.Error, a.Hint = "update failed: "+j.Failure.Text+"; left behind: "+j.Failure.Left, cmp.Or(j.Failure.Hint, "`backups "+a.Hostname+"` lists what can be restored")
+	}
+	if err := c.auditTx(tx, Actor{User: j.Owner, Via: ViaScheduler}, "app.updated", a.Hostname, result, fmt.Sprintf("job %d", j.ID)); err != nil {
+		return err
+	}
+	return c.putApp(tx, a)
+}
+
+func (d *renewing) begin(ctx context.Context) error {
+	gone, err := d.check(ctx)
+	if err == nil && gone {
+		err = d.lost()
+	}
+	if err != nil {
+		return err
+	}
+	was, now := d.app.Recipe, d.Data.Recipe
+	d.Logf(jobs.Info, "update %s from revision %d (%s) to %d (%s)", d.manifest.Name, was.Revision, was.Version, now.Revision, now.Version)
+	for service, image := range now.Images {
+		if image != was.Images[service] {
+			d.Logf(jobs.Info, "%s: %s becomes %s", service, cmp.Or(was.Images[service], "nothing"), image)
+		}
+	}
+	return nil
+}
+
+// nextDir is where the new files are until they take the old ones' place: so
+// long nothing of the app that runs is touched.
+func (d *renewing) nextDir() string { return appDir(d.app) + ".next" }
+
+// pull gets the new images while the app runs on.
+func (d *renewing) pull(ctx context.Context) error {
+	files, err := d.c.render(d.next, d.manifest)
+	if err != nil {
+		return err
+	}
+	for _, f := range files[:2] { // the compose file and its variables: all that a pull reads
+		if err := d.host.client.Put(ctx, d.app.Node, d.app.VMID, path.Join(d.nextDir(), f.Path), f.Mode, f.Content); err != nil {
+			return fmt.Errorf("put %s into CT %d: %w", f.Path, d.app.VMID, err)
+		}
+	}
+	return d.must(ctx, "pull", "pulling the images", composeIn(d.nextDir(), d.app)+"pull", true)
+}
+
+// unpull removes the new files, which hold secrets.
+func (d *renewing) unpull(ctx context.Context) error {
+	_, err := d.host.client.Exec(ctx, d.app.Node, d.app.VMID, "rm -rf "+pve.Quote(d.nextDir()), io.Discard)
+	return ignore(err, pve.ErrNotFound, pve.ErrNotRunning)
+}
+
+// swap puts the new files in the old ones' place and starts the app with them.
+func (d *renewing) swap(ctx context.Context) error {
+	was, err := d.c.render(d.app, d.work.manifest)
+	if err != nil {
+		return err
+	}
+	files, err := d.c.render(d.next, d.manifest)
+	if err != nil {
+		return err
+	}
+	if err := d.putFiles(ctx, files, was); err != nil {
+		return err
+	}
+	if err := d.unpull(ctx); err != nil {
+		return err
+	}
+	d.Progress(1, "starting")
+	return d.up(ctx, "up", d.manifest, "--remove-orphans")
+}
+
+func (d *renewing) probe(ctx context.Context) error { return d.answers(ctx, "ready", d.manifest) }
+
+func (d *renewing) complete(_ context.Context) error {
+	d.Logf(jobs.Info, "%s runs %s", d.app.Hostname, d.Data.Recipe.Version)
+	return nil
+}
+
+// back brings the app back to what it was before the update.
+func (d *renewing) back(ctx context.Context) error {
+	switch d.Data.WayBack {
+	case "none":
+		return &Error{Kind: ErrFailed, Text: "the recipe knows no way back: " + d.app.Hostname + " stays as the update left it", Hint: "look at its log; a backup of before can be restored"}
+	}
+	return d.backToImages(ctx)
+}
+
+// backToImages starts the app with its old files and images, whose data an
+// update of this app does not change.
+func (d *renewing) backToImages(ctx context.Context) error {
+	d.Log(jobs.Info, "going back to the images and files of before")
+	was, err := d.c.render(d.next, d.manifest)
+	if err != nil {
+		return err
+	}
+	files, err := d.c.render(d.app, d.work.manifest)
+	if err != nil {
+		return err
+	}
+	if err := d.putFiles(ctx, files, was); err != nil {
+		return err
+	}
+	if err := d.up(ctx, "back_up", d.work.manifest, "--remove-orphans"); err != nil {
+		return err
+	}
+	return d.answers(ctx, "back_ready", d.work.manifest)
+}
