@@ -40,7 +40,7 @@ type Config struct {
 	Logger        *slog.Logger     // default: discards
 	Pace          Pace             // zero values: the real pace
 
-	atStep func(kind, step, when string) error // trials put their kills here: called at "begin" and "end" of every step
+	atStep func(kind, step, when string) error // trials put their kills here: called at "begin" and "end" of every step, and of "undo STEP"
 }
 
 // Pace is how often things are tried again; tests run faster.
@@ -196,19 +196,27 @@ func (c *Core) open() error {
 func register[D any](c *Core, w jobs.Workflow[D]) {
 	if c.cfg.atStep != nil {
 		for i := range w.Steps {
-			step, do := w.Steps[i].Name, w.Steps[i].Do
-			w.Steps[i].Do = func(ctx context.Context, r *jobs.Run[D]) error {
-				if err := c.cfg.atStep(w.Kind, step, "begin"); err != nil {
-					return err
-				}
-				if err := do(ctx, r); err != nil {
-					return err
-				}
-				return c.cfg.atStep(w.Kind, step, "end")
+			s := &w.Steps[i]
+			s.Do = tripped(c, w.Kind, s.Name, s.Do)
+			if s.Undo != nil {
+				s.Undo = tripped(c, w.Kind, "undo "+s.Name, s.Undo)
 			}
 		}
 	}
 	jobs.Register(c.engine, w)
+}
+
+// tripped is a step, or the undoing of one, that trials may break into.
+func tripped[D any](c *Core, kind, step string, do func(context.Context, *jobs.Run[D]) error) func(context.Context, *jobs.Run[D]) error {
+	return func(ctx context.Context, r *jobs.Run[D]) error {
+		if err := c.cfg.atStep(kind, step, "begin"); err != nil {
+			return err
+		}
+		if err := do(ctx, r); err != nil {
+			return err
+		}
+		return c.cfg.atStep(kind, step, "end")
+	}
 }
 
 // identify reads or makes the installation's id.

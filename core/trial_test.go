@@ -1,6 +1,7 @@
 package core
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -26,7 +27,11 @@ type trial struct {
 	act     func(w *bench) uint64 // does the verb: the job
 	check   func(w *bench)        // what must be so once the job has succeeded
 	undone  func(w *bench)        // and once it was cancelled and undone; nil: nothing more than order
+	end     string                // the state the job is to end in; "" = succeeded
 }
+
+// good is the state the job is to end in.
+func (tr trial) good() string { return cmp.Or(tr.end, "succeeded") }
 
 // bench is the installation a trial is held in.
 type bench struct {
@@ -147,12 +152,12 @@ func (w *bench) jobsOf() []JobView {
 	return list
 }
 
-// succeeded checks that the newest job of the kind came to a good end.
-func (w *bench) succeeded(kind string) {
+// ended checks that the newest job of the kind came to the end it was to.
+func (w *bench) ended(kind, state string) {
 	w.t.Helper()
 	for _, j := range w.jobsOf() {
 		if j.Kind == kind {
-			if j.State != "succeeded" {
+			if j.State != state {
 				w.t.Fatalf("the %s ended %s: %s\n%s", kind, j.State, j.Error, w.dump())
 			}
 			return
@@ -252,11 +257,12 @@ func TestPowerGoesAtEveryStep(t *testing.T) {
 		for _, tr := range trials() {
 			t.Run(tr.name, func(t *testing.T) {
 				t.Parallel()
-				for _, step := range tr.steps(t) {
-					for _, when := range []string{"begin", "end"} {
-						if when == "begin" && !faultsWanted() {
-							continue // where nothing is recorded yet: the end of the step before, almost
-						}
+				begun, ended := tr.steps(t)
+				for when, steps := range map[string][]string{"begin": begun, "end": ended} {
+					if when == "begin" && !faultsWanted() {
+						continue // where nothing is recorded yet: the end of the step before, almost
+					}
+					for _, step := range steps {
 						t.Run(step+"/"+when, func(t *testing.T) {
 							p := &power{}
 							p.at = func(_, s, w string) error {
@@ -268,7 +274,7 @@ func TestPowerGoesAtEveryStep(t *testing.T) {
 							w := tr.bench(t, p)
 							kind := w.kind(tr.act(w))
 							w.again(t, p)
-							w.succeeded(kind)
+							w.ended(kind, tr.good())
 							w.orderly()
 							tr.check(w)
 							points.Add(1)
@@ -281,28 +287,31 @@ func TestPowerGoesAtEveryStep(t *testing.T) {
 	report(t, "power cut at %d points of all workflows: all ended as without it", points.Load())
 }
 
-// steps are the names of the steps a trial goes through, seen in a run that
+// steps are the names of the steps a trial begins and ends, seen in a run that
 // nothing happens to; what it must come to is checked here, too.
-func (tr trial) steps(t *testing.T) []string {
+func (tr trial) steps(t *testing.T) (begun, ended []string) {
 	t.Helper()
 	var mu sync.Mutex
-	var steps []string
 	p := &power{at: func(_, step, when string) error {
 		mu.Lock()
 		defer mu.Unlock()
-		if when == "begin" && !slices.Contains(steps, step) {
-			steps = append(steps, step)
+		list := &begun
+		if when == "end" {
+			list = &ended
+		}
+		if !slices.Contains(*list, step) {
+			*list = append(*list, step)
 		}
 		return nil
 	}}
 	w := tr.bench(t, p)
 	kind := w.kind(tr.act(w))
 	w.settle()
-	w.succeeded(kind)
+	w.ended(kind, tr.good())
 	w.orderly()
 	tr.check(w)
 	w.stop()
-	return steps
+	return begun, ended
 }
 
 // TestPowerGoesAtEveryCall takes the power away the moment Proxmox receives a
@@ -329,7 +338,7 @@ func TestPowerGoesAtEveryCall(t *testing.T) {
 						})
 						kind := w.kind(tr.act(w))
 						w.again(t, p)
-						w.succeeded(kind)
+						w.ended(kind, tr.good())
 						w.orderly()
 						tr.check(w)
 						points.Add(1)
@@ -439,13 +448,13 @@ func TestEveryFaultEndsInANamedState(t *testing.T) {
 						w.settle()
 						w.orderly()
 						j, _ := w.Job(context.Background(), admin, id)
-						if j.State == "succeeded" {
+						if j.State == tr.good() {
 							passed.Add(1)
 							tr.check(w)
 						}
 						if strings.HasPrefix(c.do, "403") {
 							w.neverTriedAgain(id)
-						} else if !strings.HasPrefix(c.do, "fail-task") && j.State != "succeeded" {
+						} else if !strings.HasPrefix(c.do, "fail-task") && j.State != tr.good() {
 							t.Errorf("%s can pass, but the job ended %s: %s", c.do, j.State, j.Error)
 						}
 						met.Add(1)
@@ -479,7 +488,8 @@ func TestCancelledAtEveryStep(t *testing.T) {
 		for _, tr := range trials() {
 			t.Run(tr.name, func(t *testing.T) {
 				t.Parallel()
-				for _, step := range tr.steps(t) {
+				steps, _ := tr.steps(t)
+				for _, step := range steps {
 					t.Run(step, func(t *testing.T) {
 						p := &power{}
 						var w *bench
@@ -500,7 +510,7 @@ func TestCancelledAtEveryStep(t *testing.T) {
 						w.settle()
 						j, _ := w.Job(t.Context(), admin, job.Load())
 						switch {
-						case j.State == "succeeded":
+						case j.State == tr.good():
 							tr.check(w)
 						case err != nil || j.State != "cancelled" || j.Left != "":
 							t.Errorf("cancelled (%v), it ended %s: %s %s", err, j.State, j.Error, j.Left)
