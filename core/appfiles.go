@@ -26,7 +26,9 @@ func (d *work[D]) putFiles(ctx context.Context, files, was []catalog.File) error
 	for _, f := range files {
 		at := path.Join(appDir(d.app), f.Path)
 		if there := sums[at]; there != "" && !overwrites(f, there, was) {
-			d.Logf(jobs.Info, "%s stays as it is", at)
+			if f.Overwrite == "if-unchanged" {
+				d.Logf(jobs.Warning, "%s was edited inside the container: it stays as it is", f.Path)
+			}
 			continue
 		}
 		if err := d.host.client.Put(ctx, d.app.Node, d.app.VMID, at, f.Mode, f.Content); err != nil {

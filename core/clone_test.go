@@ -3,6 +3,7 @@ package core
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -295,5 +296,48 @@ func TestWhatIsNotOurCopyIsNeverDestroyed(t *testing.T) {
 		if got := c.judge(x.cfg, a); got != x.want {
 			t.Errorf("%s: judged %d, want %d", x.name, got, x.want)
 		}
+	}
+}
+
+func TestTheCopyOfAnAdoptedAppIsOurs(t *testing.T) {
+	sim := startSim(t, pvesim.Options{TaskTime: 0.01, Nodes: 1, Guests: 4})
+	r := openRig(t, testConfig(t.TempDir()))
+	r.connect(sim)
+	var theirs pvesim.GuestInfo
+	for _, g := range sim.Guests() {
+		if g.Type == "lxc" && g.Status == "running" {
+			theirs = g
+		}
+	}
+	adopted, job, err := r.Adopt(t.Context(), admin, AdoptRequest{VMID: theirs.VMID, Type: "adminer", Port: 80, Hostname: "theirs"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.succeeds(job)
+	_, job = r.clone("theirs", CloneRequest{Hostname: "copy"})
+	r.succeeds(job)
+	copied, _ := r.App(t.Context(), admin, "copy")
+	g := rawGuest(t, sim, copied.VMID)
+	if copied.Adopted || copied.Adoption != nil || !strings.Contains(g.Description, copied.ID) || !slices.Contains(g.Tags, "proximity") || g.Status != "running" {
+		t.Errorf("the copy is %+v in %+v", copied, g)
+	}
+	if s := rawGuest(t, sim, theirs.VMID); s.Description != theirs.Description || len(s.Snapshots) > 0 || s.Status != "running" {
+		t.Errorf("the source has become %+v", s)
+	}
+	if _, err := r.CheckUpdate(t.Context(), admin, "copy"); !errors.Is(err, ErrConflict) {
+		t.Errorf("an update of what nobody has a recipe for: %v", err)
+	}
+	job, err = r.DeleteApp(t.Context(), admin, "copy", DeleteOptions{Now: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.succeeds(job)
+	for _, g := range sim.Guests() {
+		if g.VMID == copied.VMID {
+			t.Error("the copy's container was not destroyed with it")
+		}
+	}
+	if got, err := r.App(t.Context(), admin, adopted.ID); err != nil || got.Status != StatusRunning {
+		t.Errorf("the source is %+v, %v", got, err)
 	}
 }

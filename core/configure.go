@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -59,8 +58,8 @@ func (c *Core) AppConfig(_ context.Context, a Actor, name string) (ConfigView, e
 		return ConfigView{}, err
 	}
 	v := ConfigView{App: rec.ID, Hostname: rec.Hostname, Cores: rec.Cores, MemoryMB: rec.MemoryMB, SwapMB: rec.SwapMB, DiskGB: rec.DiskGB}
-	m, err := c.manifest(rec.CatalogID)
-	if rec.Adopted || errors.Is(err, ErrNotFound) {
+	m := c.manifestOf(rec)
+	if m == nil {
 		return v, nil
 	}
 	secret, err := c.secretsOf(rec)
@@ -135,12 +134,9 @@ func (ch *change) allowed(c *Core, a Actor) error {
 		return &Error{Kind: ErrConflict, Text: rec.Hostname + " has no container", Hint: "delete it, then deploy it again"}
 	case rec.Status != StatusRunning && rec.Status != StatusStopped:
 		return &Error{Kind: ErrConflict, Text: rec.Hostname + " is " + string(rec.Status), Hint: cmp.Or(rec.Hint, "`app "+rec.Hostname+"` shows more")}
-	case rec.Adopted:
-		return nil
 	}
-	m, err := c.manifest(rec.CatalogID)
-	ch.manifest = m
-	return err
+	ch.manifest = c.manifestOf(*rec)
+	return nil
 }
 
 // sizes takes over what the container may have, as far as it changes.

@@ -3,16 +3,11 @@ package core
 import (
 	"cmp"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"path"
 	"strconv"
-	"strings"
 	"time"
 
-	"proximity/core/catalog"
 	"proximity/core/pve"
 	"proximity/jobs"
 	"proximity/store"
@@ -194,10 +189,7 @@ func (d configurer) tell(ctx context.Context, script string, from, to app) error
 	if !d.Data.Inside {
 		return nil
 	}
-	m, err := d.c.manifest(d.app.CatalogID)
-	if err != nil {
-		return err
-	}
+	m := d.manifest
 	was, err := d.c.render(from, m)
 	if err != nil {
 		return err
@@ -206,58 +198,15 @@ func (d configurer) tell(ctx context.Context, script string, from, to app) error
 	if err != nil {
 		return err
 	}
-	if err := d.replace(ctx, was, will); err != nil {
+	if err := d.putFiles(ctx, will, was); err != nil {
 		return err
 	}
 	return d.up(ctx, script, m)
-}
-
-// replace puts files in the place of those that were rendered before, as each
-// says: one that people may edit is left alone once they have.
-func (d *work[D]) replace(ctx context.Context, was, will []catalog.File) error {
-	old := map[string]catalog.File{}
-	for _, f := range was {
-		old[f.Path] = f
-	}
-	for _, f := range will {
-		full := path.Join(appDir(d.app), f.Path)
-		switch before, known := old[f.Path]; {
-		case f.Overwrite == "never" && known:
-			continue
-		case f.Overwrite == "if-unchanged" && known:
-			same, err := d.holds(ctx, full, before.Content)
-			if err != nil {
-				return err
-			}
-			if !same {
-				d.Logf(jobs.Warning, "%s was edited inside the container: it stays as it is", f.Path)
-				continue
-			}
-		}
-		if err := d.host.client.Put(ctx, d.app.Node, d.app.VMID, full, f.Mode, f.Content); err != nil {
-			return fmt.Errorf("put %s into CT %d: %w", f.Path, d.app.VMID, err)
-		}
-	}
-	return nil
-}
-
-// holds reports whether a file inside the container has this content.
-func (d *work[D]) holds(ctx context.Context, file string, content []byte) (bool, error) {
-	var out strings.Builder
-	if _, err := d.host.client.Exec(ctx, d.app.Node, d.app.VMID, "sha256sum "+pve.Quote(file)+" 2>/dev/null || true", &out); err != nil {
-		return false, err
-	}
-	sum := sha256.Sum256(content)
-	return strings.HasPrefix(strings.TrimSpace(out.String()), hex.EncodeToString(sum[:])), nil
 }
 
 func (d configurer) ready(ctx context.Context) error {
 	if !d.Data.Inside {
 		return nil
 	}
-	m, err := d.c.manifest(d.app.CatalogID)
-	if err != nil {
-		return err
-	}
-	return d.answers(ctx, "ready", m)
+	return d.answers(ctx, "ready", d.manifest)
 }

@@ -18,6 +18,7 @@ type recipe struct {
 	Revision int               // of the manifest
 	Version  string            // of the app
 	Images   map[string]string // of the manifest, by service
+	None     bool              // what runs inside came with a copy of an adopted container: nobody has a recipe for it
 }
 
 // keptManifest is a manifest that some app was deployed with.
@@ -60,8 +61,12 @@ func (c *Core) keepRecipe(tx *store.Tx, m *catalog.Manifest) (recipe, error) {
 }
 
 // manifestOf is the manifest an app runs by, with the images it runs; nil for
-// an app of no recipe we know.
+// an app of no recipe we know, as one that was adopted: what is said to be in
+// it is a guess.
 func (c *Core) manifestOf(a app) *catalog.Manifest {
+	if a.Adopted || a.Recipe.None {
+		return nil
+	}
 	if m, ok := c.manifests.Load(a.Recipe.Manifest); ok {
 		return m.(*catalog.Manifest)
 	}

@@ -100,7 +100,7 @@ func (c *Core) checkUpdate(ctx context.Context, a Actor, name string, values map
 		return nil, err
 	}
 	m, ok := c.catalogue.Load().Get(rec.CatalogID)
-	if !ok {
+	if !ok || c.manifestOf(rec) == nil {
 		return nil, &Error{Kind: ErrConflict, Text: fmt.Sprintf("%s has no recipe in the catalogue that could bring an update", rec.Hostname), Hint: "update it from the inside, with its own means"}
 	}
 	tags, unknown := c.newTags(ctx, rec, m)

@@ -111,20 +111,25 @@ func (c *Core) appView(a app, s *pve.Snapshot) AppView {
 		CreatedAt: a.CreatedAt, UpdatedAt: a.UpdatedAt, ChangedAt: a.ChangedAt,
 		Adopted: a.Adopted, Adoption: a.Adoption, Lost: a.Lost, DeletesAt: a.DeleteAt,
 	}
-	if a.Adopted && a.PublicPort != 0 && a.InternalPort != 0 {
-		v.URL = c.publicURL(a.PublicPort, schemeOf(a.InternalPort), "/")
-	}
-	if m := c.manifestOf(a); m != nil {
+	newest, listed := c.catalogue.Load().Get(a.CatalogID)
+	m := c.manifestOf(a)
+	switch {
+	case m != nil:
 		v.Name, v.Version = m.Name, cmp.Or(a.Recipe.Version, m.Version)
-		if a.PublicPort != 0 && m.Access.Kind == "web" && !a.Adopted {
+		if a.PublicPort != 0 && m.Access.Kind == "web" {
 			v.URL = c.publicURL(a.PublicPort, m.Access.Scheme, m.Access.Path)
 		}
-		if (a.Status == StatusRunning || a.Status == StatusStopped) && !a.Adopted {
+		if a.Status == StatusRunning || a.Status == StatusStopped {
 			v.Notes = SafeText(m.AfterInstall(a.Values, c.builtins(a, m)), 400)
 		}
+		if listed && a.Recipe.Revision > 0 && newest.Revision > a.Recipe.Revision {
+			v.Update = newest.Version
+		}
+	case listed: // what it is said to be
+		v.Name = newest.Name
 	}
-	if m, ok := c.catalogue.Load().Get(a.CatalogID); ok && a.Recipe.Revision > 0 && m.Revision > a.Recipe.Revision {
-		v.Update = m.Version
+	if m == nil && a.PublicPort != 0 && a.InternalPort != 0 {
+		v.URL = c.publicURL(a.PublicPort, schemeOf(a.InternalPort), "/")
 	}
 	if s == nil || a.VMID == 0 {
 		return v
