@@ -105,32 +105,31 @@ func (c *Core) hostOrDefault(name string) (*liveHost, error) {
 	return all[0], nil
 }
 
-// adoptable makes a record of a container as its host describes it.
+// adoptable makes a record of a container as its host lists it; the rest is for
+// the job to find out.
 func (c *Core) adoptable(ctx context.Context, a Actor, l *liveHost, r AdoptRequest) (app, error) {
-	seen, err := l.client.Resources(ctx)
-	if err != nil {
-		return app{}, hostError(l.rec.Name, err)
+	s := l.poller.Snapshot()
+	if s.Err != nil || s.At.IsZero() {
+		return app{}, silence(l)
 	}
-	g, err := isContainer(seen, r.Node, r.VMID)
+	g, err := isContainer(s.Resources, r.Node, r.VMID)
+	if errors.Is(err, ErrNotFound) { // it may be too new for what was last heard
+		seen, e := l.client.Resources(ctx)
+		if e != nil {
+			return app{}, hostError(l.rec.Name, e)
+		}
+		g, err = isContainer(seen, r.Node, r.VMID)
+	}
 	if err != nil {
 		return app{}, err
 	}
-	cfg, err := l.client.GuestConfig(ctx, g.Node, g.VMID)
-	switch {
-	case errors.Is(err, pve.ErrNotFound):
-		return app{}, &Error{Kind: ErrNotFound, Field: "vmid", Text: fmt.Sprintf("there is no CT %d on %s", g.VMID, g.Node), Hint: "`discover` lists the containers that can be adopted", Err: err}
-	case err != nil:
-		return app{}, hostError(l.rec.Name, err)
-	case cfg.Lock == "create":
+	if g.Lock == "create" {
 		return app{}, &Error{Kind: ErrConflict, Field: "vmid", Text: fmt.Sprintf("CT %d is still being made", g.VMID), Hint: "try again when that has ended"}
 	}
-	storage, _, _ := strings.Cut(cfg.RootFS, ":")
-	name := cmp.Or(SafeText(cfg.Hostname, 64), fmt.Sprintf("ct-%d", g.VMID))
-	rec := app{CatalogID: r.Type, Owner: a.User, Host: l.rec.Name, Node: g.Node, VMID: g.VMID, MAC: firstMAC(cfg), Adopted: true,
-		Cores: cmp.Or(cfg.Cores, int(g.MaxCPU)), MemoryMB: cmp.Or(cfg.MemoryMB, int(g.MaxMem>>20)), SwapMB: cfg.SwapMB, DiskGB: gigabytes(cmp.Or(cfg.RootSize(), g.MaxDisk)),
-		OS: SafeText(cfg.OSType, 20), Storage: SafeText(storage, 64), InternalPort: r.Port,
-		Adoption: &Adoption{At: c.now().UTC(), By: a.User, Name: name, VMID: g.VMID, Status: g.Status, CPUs: g.MaxCPU, Memory: g.MaxMem, Disk: g.MaxDisk, Uptime: g.Uptime, Config: configSnapshot(cfg)}}
-	return rec, nil
+	return app{CatalogID: r.Type, Owner: a.User, Host: l.rec.Name, Node: g.Node, VMID: g.VMID, Adopted: true, InternalPort: r.Port,
+		Cores: int(g.MaxCPU), MemoryMB: int(g.MaxMem >> 20), DiskGB: gigabytes(g.MaxDisk),
+		Adoption: &Adoption{At: c.now().UTC(), By: a.User, Name: cmp.Or(SafeText(g.Name, 64), fmt.Sprintf("ct-%d", g.VMID)), VMID: g.VMID, Status: g.Status,
+			CPUs: g.MaxCPU, Memory: g.MaxMem, Disk: g.MaxDisk, Uptime: g.Uptime}}, nil
 }
 
 // firstMAC is the address of a container's first network interface that has
@@ -230,14 +229,29 @@ func (c *Core) adoptFinish(tx *store.Tx, j jobs.Job, d *adopting) error {
 	}), store.ErrNotFound)
 }
 
-// begin sees that the container is still the one that was asked for.
+// begin takes down what the container is: from now on it is this one.
 func (d adopter) begin(ctx context.Context) error {
 	if err := d.present(ctx); err != nil {
 		return err
 	}
+	cfg, err := d.host.client.GuestConfig(ctx, d.app.Node, d.app.VMID)
+	if err != nil {
+		return err
+	}
+	storage, _, _ := strings.Cut(cfg.RootFS, ":")
+	err = d.keep(func(a *app) {
+		a.MAC, a.OS, a.Storage, a.SwapMB = firstMAC(cfg), SafeText(cfg.OSType, 20), SafeText(storage, 64), cfg.SwapMB
+		a.Cores, a.MemoryMB = cmp.Or(cfg.Cores, a.Cores), cmp.Or(cfg.MemoryMB, a.MemoryMB)
+		if size := cfg.RootSize(); size > 0 {
+			a.DiskGB = gigabytes(size)
+		}
+		found := *a.Adoption
+		found.Config = configSnapshot(cfg)
+		a.Adoption = &found
+	})
 	a := d.app
 	d.Logf(jobs.Info, "adopt CT %d on %s as %s: %d cores, %d MB memory, %d GB disk, %s, %s", a.VMID, a.Node, a.Hostname, a.Cores, a.MemoryMB, a.DiskGB, cmp.Or(a.OS, "unknown system"), a.Adoption.Status)
-	return nil
+	return err
 }
 
 // present is an error when the container is gone or another.

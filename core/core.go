@@ -51,6 +51,7 @@ type Pace struct {
 	HostRetry time.Duration // before a job that waits for a host looks again, default 5 s
 	Backoff   time.Duration // first pause before a retry, default 60 s
 
+	Settled    time.Duration // without a job of ours before an app counts as changed by others, default 30 s
 	DeleteWait time.Duration // before what is deleted is destroyed; default: the setting
 }
 
@@ -65,6 +66,7 @@ func (p Pace) withDefaults() Pace {
 	set(&p.Idle, 15*time.Second)
 	set(&p.HostRetry, 5*time.Second)
 	set(&p.Backoff, time.Minute)
+	set(&p.Settled, 30*time.Second)
 	return p
 }
 
@@ -185,6 +187,13 @@ func (c *Core) open() error {
 	register(c, c.releaseWorkflow())
 	register(c, c.configureWorkflow())
 	register(c, c.adoptWorkflow())
+	register(c, c.reconcileWorkflow())
+	register(c, c.repairWorkflow())
+	register(c, c.janitorWorkflow())
+	register(c, c.diagnoseWorkflow())
+	if err := c.keepHouse(); err != nil {
+		return err
+	}
 	if err := c.loadHosts(); err != nil {
 		return err
 	}

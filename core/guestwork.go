@@ -1,6 +1,7 @@
 package core
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -100,7 +101,37 @@ func (d *work[D]) start(ctx context.Context) error {
 		}
 	}
 	// A start whose answer was lost may have been faster than this one.
-	return ignore(d.wait(ctx, &d.rec.StartTask, "start the container"), pve.ErrRunning)
+	return ignore(d.follow(ctx, &d.rec.StartTask, "start the container", true), pve.ErrRunning)
+}
+
+// followTime is how long a container may take to get where it was sent, when
+// only it itself can be looked at.
+const followTime = 2 * time.Minute
+
+// follow waits for a task that starts or stops the container. With few
+// privileges a task cannot be read; then the container shows how it went.
+func (d *work[D]) follow(ctx context.Context, task *pve.UPID, what string, running bool) error {
+	cause := d.wait(ctx, task, what)
+	if !errors.Is(cause, pve.ErrPermission) || pve.IsTaskFailure(cause) {
+		return cause
+	}
+	limited, cancel := context.WithTimeout(ctx, followTime)
+	defer cancel()
+	for {
+		st, err := d.host.client.Status(limited, d.app.Node, d.app.VMID)
+		if err == nil && st.Running() == running {
+			return nil
+		}
+		if err == nil {
+			err = pause(limited, d.c.cfg.Pace.TaskPoll)
+		}
+		if err != nil && limited.Err() != nil {
+			return cmp.Or(ctx.Err(), cause)
+		}
+		if err != nil {
+			return err
+		}
+	}
 }
 
 // wait follows a recorded task to its end; a failed one is forgotten, so that a

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"proximity/core/pve"
 	"proximity/jobs"
@@ -14,10 +15,13 @@ import (
 
 // jobView shows a job; all its texts are safe to print.
 func jobView(j jobs.Job) JobView {
-	v := JobView{ID: j.ID, Kind: j.Kind, Title: SafeText(j.Title, 120), AppID: j.Subject, Target: SafeText(j.SubjectTitle, 64), Owner: j.Owner,
+	v := JobView{ID: j.ID, Kind: j.Kind, Title: SafeText(j.Title, 120), Target: SafeText(j.SubjectTitle, 64), Owner: j.Owner,
 		State: string(j.State), Ended: j.State.Ended(), Progress: j.Progress, Note: SafeText(j.Note, 120), Waiting: SafeText(waiting(j), 200),
 		RetryAt: j.RetryAt, Attempt: j.Attempt, Step: min(j.Step+1, len(j.Steps)), CancelBy: j.CancelBy,
 		CreatedAt: j.Created, StartedAt: j.Started, EndedAt: j.Ended}
+	if !strings.HasPrefix(j.Subject, houseSubject) {
+		v.AppID = j.Subject
+	}
 	if f := j.Failure; f != nil {
 		v.Error, v.Hint, v.Left = SafeText(f.Text, 400), SafeText(f.Hint, 300), SafeText(f.Left, 300)
 	}
@@ -169,21 +173,31 @@ func (c *Core) FollowJob(ctx context.Context, a Actor, id uint64, line func(LogL
 // DeploymentLog is what happened to an app: the lines of its jobs, oldest
 // first, the latest limit of them (0 = 500).
 func (c *Core) DeploymentLog(ctx context.Context, a Actor, name string, limit int) ([]LogLine, error) {
-	list, err := c.Jobs(ctx, a, JobFilter{App: name, Limit: 100})
-	if err != nil {
-		return nil, err
-	}
 	if limit <= 0 {
 		limit = 500
 	}
-	var all []LogLine
-	for _, j := range slices.Backward(list) {
-		lines, err := c.JobLog(ctx, a, j.ID, 0, 0)
+	var byJob [][]LogLine // newest first
+	lines := 0
+	for f := (JobFilter{App: name, Limit: 50}); lines < limit; {
+		list, err := c.Jobs(ctx, a, f)
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, lines...)
+		for _, j := range list {
+			log, err := c.JobLog(ctx, a, j.ID, 0, 0)
+			if err != nil {
+				return nil, err
+			}
+			byJob = append(byJob, log)
+			lines += len(log)
+			f.Before = j.ID
+		}
+		if len(list) < f.Limit {
+			break
+		}
 	}
+	slices.Reverse(byJob)
+	all := slices.Concat(byJob...)
 	return all[max(len(all)-limit, 0):], nil
 }
 

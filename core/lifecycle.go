@@ -162,7 +162,7 @@ func (d *work[D]) stopOurs(ctx context.Context, how ending) error {
 			return err
 		}
 	}
-	err = d.wait(ctx, &d.rec.StopTask, "stop the container")
+	err = d.follow(ctx, &d.rec.StopTask, "stop the container", false)
 	if how == ifItWill && pve.IsTaskFailure(err) && !pve.Temporary(err) {
 		return d.stillUp(ctx, err)
 	}

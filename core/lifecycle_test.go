@@ -21,10 +21,13 @@ func TestTheSecondOfTwoIsToldWhoDoesWhat(t *testing.T) {
 	}
 	two := 2
 	for name, second := range map[string]func() error{
-		"stop":      func() error { _, err := r.DoApp(t.Context(), bob, StopApp, "tool"); return err },
-		"force":     func() error { _, err := r.DoApp(t.Context(), bob, ForceStop, "tool"); return err },
-		"delete":    func() error { _, err := r.DeleteApp(t.Context(), bob, "tool", DeleteOptions{}); return err },
-		"configure": func() error { _, err := r.ConfigureApp(t.Context(), bob, "tool", ConfigChange{Cores: &two}); return err },
+		"stop":   func() error { _, err := r.DoApp(t.Context(), bob, StopApp, "tool"); return err },
+		"force":  func() error { _, err := r.DoApp(t.Context(), bob, ForceStop, "tool"); return err },
+		"delete": func() error { _, err := r.DeleteApp(t.Context(), bob, "tool", DeleteOptions{}); return err },
+		"configure": func() error {
+			_, err := r.ConfigureApp(t.Context(), bob, "tool", ConfigChange{Cores: &two})
+			return err
+		},
 	} {
 		err := second()
 		if !errors.Is(err, ErrConflict) || !strings.Contains(err.Error(), "alice") || !strings.Contains(err.Error(), "restart") {

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -21,7 +22,7 @@ var admin = Actor{User: "admin", Role: RoleAdmin, Via: ViaLocal}
 
 // fastPace makes everything that waits for real things look often.
 var fastPace = Pace{TaskPoll: 15 * time.Millisecond, Watched: 30 * time.Millisecond, Idle: 60 * time.Millisecond,
-	HostRetry: 50 * time.Millisecond, Backoff: 30 * time.Millisecond, DeleteWait: 40 * time.Millisecond}
+	HostRetry: 50 * time.Millisecond, Backoff: 30 * time.Millisecond, Settled: 20 * time.Millisecond, DeleteWait: 40 * time.Millisecond}
 
 // startSim starts a simulated cluster that ends with the test.
 func startSim(t testing.TB, o pvesim.Options) *pvesim.Cluster {
@@ -98,13 +99,17 @@ func openRig(t testing.TB, cfg Config) *rig {
 }
 
 // connect adds the simulated cluster as host "lab" and waits for its answer.
-func (r *rig) connect(sim *pvesim.Cluster) {
+func (r *rig) connect(sim *pvesim.Cluster) { r.connectAs(sim, "lab") }
+
+func (r *rig) connectAs(sim *pvesim.Cluster, name string) {
 	r.t.Helper()
-	_, err := r.AddHost(r.t.Context(), admin, AddHostRequest{Name: "lab", URL: sim.URL(), User: "root@pam", Password: sim.RootPassword(), SSHPort: sim.SSHPort(), Fingerprint: sim.Fingerprint()})
+	_, err := r.AddHost(r.t.Context(), admin, AddHostRequest{Name: name, URL: sim.URL(), User: "root@pam", Password: sim.RootPassword(), SSHPort: sim.SSHPort(), Fingerprint: sim.Fingerprint()})
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	r.until("the host answers", func() bool { w := r.World(admin); return len(w.Hosts) > 0 && w.Hosts[0].State == "online" })
+	r.until("the host answers", func() bool {
+		return slices.ContainsFunc(r.World(admin).Hosts, func(h HostView) bool { return h.Name == name && h.State == "online" })
+	})
 }
 
 // patience is how long a test waits for what must come.

@@ -86,19 +86,7 @@ func (t *task) migrate(g *guest, target *node, online bool) (err error) {
 		return err
 	}
 	t.locked(func() {
-		var move []*volume
-		for _, v := range t.c.volumes {
-			if v.VMID == g.VMID && v.Content == "rootdir" && v.Node == g.Node {
-				move = append(move, v)
-			}
-		}
-		for _, v := range move {
-			t.c.removeVolume(v)
-			v.Node = target.Name
-			t.c.addVolume(v)
-		}
-		t.c.touch(g, true)
-		g.Node = target.Name
+		t.c.relocate(g, target)
 		delete(g.Conf, "lock")
 	})
 	if running {
@@ -109,4 +97,30 @@ func (t *task) migrate(g *guest, target *node, online bool) (err error) {
 	}
 	t.logf("%s migration finished successfully", now())
 	return nil
+}
+
+// relocate moves a guest's configuration and disks. The caller holds the lock.
+func (c *Cluster) relocate(g *guest, target *node) {
+	var move []*volume
+	for _, v := range c.volumes {
+		if v.VMID == g.VMID && v.Content == "rootdir" && v.Node == g.Node {
+			move = append(move, v)
+		}
+	}
+	for _, v := range move {
+		c.removeVolume(v)
+		v.Node = target.Name
+		c.addVolume(v)
+	}
+	c.touch(g, true)
+	g.Node = target.Name
+}
+
+// Migrate moves a container to another node at once, as HA does that finds its disks there.
+func (c *Cluster) Migrate(vmid int, to string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if g, target := c.guests[vmid], c.node(to); g != nil && target != nil {
+		c.relocate(g, target)
+	}
 }
