@@ -259,7 +259,12 @@ func (c *Cluster) shape(g *guest) machineShape {
 
 func (c *Cluster) machineOptions(g *guest) machine.Options {
 	s := c.shape(g)
+	var serves []int
+	if name, _, _ := strings.Cut(s.hostname, "-"); g.Foreign {
+		serves = foreignPorts()[name]
+	}
 	return machine.Options{
+		Serves:   serves,
 		Hostname: s.hostname, OS: g.OS, Cores: s.cores, MemoryMB: s.memoryMB, DiskGB: s.diskGB,
 		TaskTime: c.o.TaskTime, Seed: c.o.Seed + int64(g.VMID), Now: c.o.Now, Registry: c.o.Registry,
 	}

@@ -73,6 +73,17 @@ nextcloud gitlab pihole unifi homeassistant plex jellyfin mail backup dns web db
 keycloak ldap files photos paperless wiki ci runner registry build staging dev test shop blog forum chat matrix mumble minecraft valheim
 vpn bastion ntp syslog mqtt nodered zigbee frigate octoprint kiosk print erp crm billing reports etl queue search index media torrent`)
 
+// foreignPorts are the ports that such guests listen on.
+func foreignPorts() map[string][]int {
+	return map[string][]int{
+		"nextcloud": {80, 443}, "gitlab": {80, 443}, "pihole": {53, 80}, "unifi": {8080, 8443}, "homeassistant": {8123}, "plex": {32400}, "jellyfin": {8096},
+		"mail": {25, 143, 993}, "dns": {53}, "web": {80}, "db": {5432}, "cache": {6379}, "proxy": {80, 443}, "grafana": {3000}, "prometheus": {9090},
+		"influx": {8086}, "loki": {3100}, "vault": {8200}, "keycloak": {8080}, "ldap": {389}, "files": {445}, "photos": {2283}, "paperless": {8000}, "wiki": {3000},
+		"registry": {5000}, "shop": {80}, "blog": {2368}, "forum": {80}, "chat": {8065}, "matrix": {8008}, "minecraft": {25565}, "mqtt": {1883}, "nodered": {1880},
+		"zigbee": {8080}, "frigate": {5000}, "octoprint": {5000}, "erp": {8069}, "torrent": {9091}, "media": {8096}, "search": {9200}, "monitor": {3001},
+	}
+}
+
 // settle fills a new cluster with guests that nobody manages.
 func (c *Cluster) settle() {
 	for i := range c.o.Guests {

@@ -34,6 +34,7 @@ type Options struct {
 	Seed     int64            // same seed, same ids, loads and log lines
 	Now      func() time.Time // default time.Now
 	Registry *Registry        // images that can be pulled; nil = any well-formed image
+	Serves   []int            // ports that a service of the system itself listens on, beside what docker publishes
 }
 
 func (o Options) withDefaults() Options {
@@ -193,6 +194,7 @@ func (m *Machine) live() *inner {
 	if in.kernel.Begin() {
 		in.fs.WriteFile("/run/address", []byte(m.addr().String()+"\n"), 0o644)
 		in.services.boot()
+		in.net.serve(m.opts.Serves)
 	}
 	return in
 }

@@ -60,7 +60,11 @@ func (n *network) listen(ip string, port int, e *docker.Endpoint) (release func(
 			return nil, errInUse
 		}
 	}
-	s := &socket{endpoint: e, process: "docker-proxy", conns: map[net.Conn]bool{}, done: make(chan struct{})}
+	process := "docker-proxy"
+	if e.Image == "" {
+		process = e.Service
+	}
+	s := &socket{endpoint: e, process: process, conns: map[net.Conn]bool{}, done: make(chan struct{})}
 	if ip == "" || ip == addr.String() {
 		if s.real, err = net.Listen("tcp", netip.AddrPortFrom(addr, uint16(port)).String()); err != nil {
 			n.unreachable = append(n.unreachable, fmt.Sprintf("port %d: %s", port, err))
@@ -73,6 +77,18 @@ func (n *network) listen(ip string, port int, e *docker.Endpoint) (release func(
 		close(s.done)
 	}
 	return func() { n.release(key, s) }, nil
+}
+
+// serve opens the ports of a service of the system itself.
+func (n *network) serve(ports []int) {
+	for _, port := range ports {
+		e := &docker.Endpoint{Kind: "http", Service: n.machine.opts.Hostname, Ready: func() bool { return true }}
+		if _, err := n.listen("", port, e); err != nil { // docker has it
+			n.mu.Lock()
+			n.unreachable = append(n.unreachable, fmt.Sprintf("port %d: %s", port, err))
+			n.mu.Unlock()
+		}
+	}
 }
 
 func (n *network) release(key portKey, s *socket) {
