@@ -242,16 +242,16 @@ func (ch *change) compare(c *Core) error {
 // differences are the changes from one configuration of an app to another in
 // words; of secrets only their names.
 func (c *Core) differences(m *catalog.Manifest, from, to app) (words []string, err error) {
-	say := func(what, a, b string) {
+	say := func(what string, a, b any, unit string) {
 		if a != b {
-			words = append(words, what+" "+a+" → "+b)
+			words = append(words, fmt.Sprintf("%s %v → %v%s", what, a, b, unit))
 		}
 	}
-	say("hostname", from.Hostname, to.Hostname)
-	say("cores", fmt.Sprint(from.Cores), fmt.Sprint(to.Cores))
-	say("memory", fmt.Sprint(from.MemoryMB), fmt.Sprint(to.MemoryMB)+" MB")
-	say("swap", fmt.Sprint(from.SwapMB), fmt.Sprint(to.SwapMB)+" MB")
-	say("disk", fmt.Sprint(from.DiskGB), fmt.Sprint(to.DiskGB)+" GB")
+	say("hostname", from.Hostname, to.Hostname, "")
+	say("cores", from.Cores, to.Cores, "")
+	say("memory", from.MemoryMB, to.MemoryMB, " MB")
+	say("swap", from.SwapMB, to.SwapMB, " MB")
+	say("disk", from.DiskGB, to.DiskGB, " GB")
 	if m == nil {
 		return words, nil
 	}
@@ -269,7 +269,7 @@ func (c *Core) differences(m *catalog.Manifest, from, to app) (words []string, e
 		case m.Secret(k):
 			words = append(words, k+" (secret)")
 		default:
-			say(k, quoted(old[k]), quoted(now[k]))
+			say(k, quoted(old[k]), quoted(now[k]), "")
 		}
 	}
 	return words, nil

@@ -97,6 +97,12 @@ func (c *Core) admit(name string, role Role, lines []string, by string) error {
 
 // AddUser makes a user with a role, or gives an existing one further keys.
 func (c *Core) AddUser(a Actor, name string, role Role, keyLines []string) error {
+	err := c.addUser(a, name, role, keyLines)
+	c.audit(a, "user.add", name, err, string(role))
+	return err
+}
+
+func (c *Core) addUser(a Actor, name string, role Role, keyLines []string) error {
 	if err := a.May(VerbChangeUsers, ""); err != nil {
 		return err
 	}
@@ -106,9 +112,7 @@ func (c *Core) AddUser(a Actor, name string, role Role, keyLines []string) error
 	if !slices.Contains(Roles(), role) {
 		return invalid("role", "one of admin, operator, user, viewer", "unknown role %q", SafeText(string(role), 20))
 	}
-	err := c.admit(name, role, keyLines, a.User)
-	c.audit(a, "user.add", name, err, string(role))
-	return err
+	return c.admit(name, role, keyLines, a.User)
 }
 
 func userName(s string) bool {
@@ -117,6 +121,12 @@ func userName(s string) bool {
 
 // SetPassword sets the password a user has for the API.
 func (c *Core) SetPassword(a Actor, name, password string) error {
+	err := c.setPassword(a, name, password)
+	c.audit(a, "user.password", name, err, "")
+	return err
+}
+
+func (c *Core) setPassword(a Actor, name, password string) error {
 	if a.User != name {
 		if err := a.May(VerbChangeUsers, ""); err != nil {
 			return err
@@ -126,7 +136,7 @@ func (c *Core) SetPassword(a Actor, name, password string) error {
 	if err != nil {
 		return err
 	}
-	err = c.store.Update(func(tx *store.Tx) error {
+	return c.store.Update(func(tx *store.Tx) error {
 		u, err := c.users.Get(tx, name)
 		if errors.Is(err, store.ErrNotFound) {
 			return notFound("`users` lists them", "there is no user %q", SafeText(name, 40))
@@ -137,8 +147,6 @@ func (c *Core) SetPassword(a Actor, name, password string) error {
 		u.Password = hash
 		return c.users.Put(tx, u)
 	})
-	c.audit(a, "user.password", name, err, "")
-	return err
 }
 
 // Login tells who holds a key, by its fingerprint; ErrDenied for unknown ones.
