@@ -127,7 +127,7 @@ func (c *Core) compare(ctx context.Context, r *jobs.Run[reconciling], l *liveHos
 		if rec.Host != l.rec.Name || rec.VMID == 0 {
 			continue
 		}
-		v, err := c.judge(ctx, l, rec, seen)
+		v, err := c.assess(ctx, l, rec, seen)
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
@@ -228,13 +228,13 @@ func (v verdict) String() string {
 	return "as recorded"
 }
 
-// judge finds out what became of an app's container, by what its host really
+// assess finds out what became of an app's container, by what its host really
 // answered: seen is a whole answer of that host, made for this purpose.
 //
 // What is on a node that is down is never judged. A container counts as gone
 // only when every node of the host is there, it is in no list, and its own
 // configuration is said not to exist.
-func (c *Core) judge(ctx context.Context, l *liveHost, rec app, seen pve.Resources) (verdict, error) {
+func (c *Core) assess(ctx context.Context, l *liveHost, rec app, seen pve.Resources) (verdict, error) {
 	v := verdict{node: rec.Node}
 	whole := len(seen.Nodes) > 0 && !slices.ContainsFunc(seen.Nodes, func(n pve.Node) bool { return !n.Online })
 	i := slices.IndexFunc(seen.Guests, func(g pve.Guest) bool { return g.VMID == rec.VMID })
@@ -346,7 +346,7 @@ func (d mending) mend(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	v, err := d.c.judge(ctx, d.host, d.app, seen)
+	v, err := d.c.assess(ctx, d.host, d.app, seen)
 	if err != nil {
 		return err
 	}
