@@ -4,6 +4,8 @@ import (
 	"bufio"
 	"context"
 	"crypto/ed25519"
+	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -14,10 +16,10 @@ import (
 	"time"
 
 	gossh "golang.org/x/crypto/ssh"
-	"golang.org/x/sync/errgroup"
 
 	"proximity/core"
 	"proximity/pvesim"
+	"proximity/store"
 )
 
 // crowdSize is how many apps the figures of the whole server are taken with.
@@ -30,8 +32,8 @@ type installation struct {
 	key  gossh.Signer
 }
 
-// settled makes an installation: a cluster's containers are adopted, and the
-// cluster goes away.
+// settled makes an installation: a container is adopted, there are a thousand of
+// it, and the cluster goes away.
 func settled(b *testing.B) installation {
 	b.Helper()
 	_, private, err := ed25519.GenerateKey(nil)
@@ -43,7 +45,7 @@ func settled(b *testing.B) installation {
 		b.Fatal(err)
 	}
 	in := installation{data: filepath.Join(b.TempDir(), "data"), key: key}
-	sim, err := pvesim.Start(b.Context(), pvesim.Options{Nodes: 8, Guests: crowdSize + crowdSize/2, Listen: "127.0.0.1:0", SSHListen: "127.0.0.1:0"})
+	sim, err := pvesim.Start(b.Context(), pvesim.Options{Nodes: 8, Guests: 8, Listen: "127.0.0.1:0", SSHListen: "127.0.0.1:0"})
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -53,18 +55,12 @@ func settled(b *testing.B) installation {
 	if err != nil {
 		b.Fatal(err)
 	}
-	defer func() {
-		if err := c.Close(); err != nil {
-			b.Error(err)
-		}
-	}()
 	ctx, cancel := context.WithCancel(b.Context())
 	var running sync.WaitGroup
-	defer running.Wait()
 	defer cancel()
 	running.Go(func() { _ = c.Run(ctx) })
 	admin := core.LocalAdmin("bench")
-	if _, err := c.AddHost(ctx, admin, core.AddHostRequest{Name: "away", URL: sim.URL(), User: "root@pam", Password: sim.RootPassword(), Fingerprint: sim.Fingerprint()}); err != nil {
+	if _, err := c.AddHost(ctx, admin, core.AddHostRequest{Name: "away", URL: sim.URL(), User: "root@pam", Password: sim.RootPassword(), SSHPort: sim.SSHPort(), Fingerprint: sim.Fingerprint()}); err != nil {
 		b.Fatal(err)
 	}
 	changes := c.Watch(ctx)
@@ -72,24 +68,54 @@ func settled(b *testing.B) installation {
 		<-changes
 	}
 	found, err := c.Discover(ctx, admin, "")
-	if err != nil || len(found) < crowdSize {
+	if err != nil || len(found) == 0 {
 		b.Fatalf("%d containers found, %v", len(found), err)
 	}
-	adopters := new(errgroup.Group)
-	adopters.SetLimit(16)
-	for _, g := range found[:crowdSize] {
-		adopters.Go(func() error {
-			_, _, err := c.Adopt(ctx, admin, core.AdoptRequest{Host: g.Host, Node: g.Node, VMID: g.VMID, Hostname: g.Hostname})
-			return err
-		})
-	}
-	if err := adopters.Wait(); err != nil {
+	if _, _, err := c.Adopt(ctx, admin, core.AdoptRequest{Host: found[0].Host, Node: found[0].Node, VMID: found[0].VMID}); err != nil {
 		b.Fatal(err)
 	}
-	for c.World(admin).Apps == nil || slices.ContainsFunc(c.World(admin).Jobs, func(j core.JobView) bool { return !j.Ended }) {
+	for len(c.World(admin).Apps) == 0 || slices.ContainsFunc(c.World(admin).Jobs, func(j core.JobView) bool { return !j.Ended }) {
 		<-changes
 	}
+	cancel()
+	running.Wait()
+	if err := c.Close(); err != nil {
+		b.Fatal(err)
+	}
+	multiply(b, in.data, crowdSize)
 	return in
+}
+
+// multiply makes n apps of the one that is there, in the file itself: to adopt
+// so many takes minutes.
+func multiply(b *testing.B, data string, n int) {
+	b.Helper()
+	st, err := store.Open(filepath.Join(data, "proximity.db"), store.Options{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer st.Close()
+	apps := store.NewTable("apps", func(row map[string]any) string { return row["ID"].(string) })
+	err = st.Update(func(tx *store.Tx) error {
+		var one map[string]any
+		for row, err := range apps.All(tx) {
+			if err != nil {
+				return err
+			}
+			one = row
+		}
+		for i := range n - 1 {
+			row := maps.Clone(one)
+			row["ID"], row["Hostname"], row["VMID"], row["PublicPort"] = fmt.Sprintf("custom-%08x", i), fmt.Sprintf("app-%04d", i), 10_000+i, 0
+			if err := apps.Put(tx, row); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		b.Fatal(err)
+	}
 }
 
 // start starts the program on the installation and waits until it serves.
