@@ -50,7 +50,7 @@ func TestBackupAndRestore(t *testing.T) {
 		t.Errorf("backup is listed as %v", b)
 	}
 	r.inside(100, "echo after > /root/state")
-	restore := []any{"vmid", 100, "ostemplate", volid, "restore", 1}
+	restore := []any{"vmid", 100, "ostemplate", volid, "restore", 1, "storage", "local-lvm"}
 	r.fails(500, "CT 100 already exists on node 'pve1'", "POST", "/nodes/pve1/lxc", restore...)
 	r.fails(500, "can't overwrite running container", "POST", "/nodes/pve1/lxc", append(restore, "force", 1)...)
 	r.done("POST", "/nodes/pve1/lxc/100/status/stop")
@@ -60,7 +60,7 @@ func TestBackupAndRestore(t *testing.T) {
 	if got := r.inside(100, "cat /root/state"); got != "before\n" {
 		t.Errorf("the restored container has %q", got)
 	}
-	r.done("POST", "/nodes/pve1/lxc", "vmid", 101, "ostemplate", volid, "restore", 1, "hostname", "copy", "unique", 1, "start", 1)
+	r.done("POST", "/nodes/pve1/lxc", "vmid", 101, "ostemplate", volid, "restore", 1, "storage", "local-lvm", "hostname", "copy", "unique", 1, "start", 1)
 	r.until("the start of the copy", func() bool { return r.object("GET", "/nodes/pve1/lxc/101/status/current")["status"] == "running" })
 	conf := r.object("GET", "/nodes/pve1/lxc/101/config")
 	if conf["hostname"] != "copy" || netMAC(conf["net0"].(string)) == mac || conf["description"] != "demo\n" {
@@ -93,6 +93,32 @@ func TestBackupAndRestore(t *testing.T) {
 	}
 	if exit, log := r.task("POST", "/nodes/pve1/vzdump", "vmid", 555, "storage", "local"); exit != "job errors" || !slices.Contains(log, "ERROR: Backup of VM 555 failed - unable to find VM '555'") {
 		t.Errorf("ended %q: %q", exit, log)
+	}
+}
+
+// A restore over a container that fails once its disks are gone leaves nothing; one that fails before leaves it alone.
+func TestAFailedRestoreOverAContainer(t *testing.T) {
+	r := start(t, Options{})
+	r.create(100, "hostname", "app")
+	r.done("POST", "/nodes/pve1/vzdump", "vmid", 100, "storage", "nas")
+	volid := r.backups("nas")[0]["volid"].(string)
+	over := func(volid string) (exit string) {
+		exit, _ = r.task("POST", "/nodes/pve1/lxc", "vmid", 100, "ostemplate", volid, "restore", 1, "storage", "local-lvm", "force", 1)
+		return exit
+	}
+	if exit := over("nas:backup/vzdump-lxc-100-2020_01_01-00_00_00.tar"); !strings.Contains(exit, "does not exist") {
+		t.Errorf("an archive that is not there ends %q", exit)
+	}
+	if c := r.object("GET", "/nodes/pve1/lxc/100/config"); c["hostname"] != "app" || c["lock"] != nil {
+		t.Errorf("after that the container is %v", c)
+	}
+	r.Inject(Fault{Method: "POST", Path: "/nodes/*/lxc", Times: 1, Do: "fail-task:tar: Unexpected EOF in archive"})
+	if exit := over(volid); !strings.Contains(exit, "Unexpected EOF") {
+		t.Errorf("a broken archive ends %q", exit)
+	}
+	r.fails(500, "Configuration file 'nodes/pve1/lxc/100.conf' does not exist", "GET", "/nodes/pve1/lxc/100/config")
+	if exit := over(volid); exit != "OK" {
+		t.Errorf("a restore into its place ends %q", exit)
 	}
 }
 

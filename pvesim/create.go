@@ -170,17 +170,13 @@ func (q *call) source(vmid int, b *birth) error {
 func (q *call) rootDisk(b *birth) error {
 	wish := q.p["rootfs"]
 	otherwise := q.p["storage"]
+	if otherwise == "" {
+		otherwise = "local" // Proxmox: for a restore, too, wherever the disk was
+	}
 	if b.restore && b.template != nil && b.template.Backup != nil && wish == "" {
 		saved := &guest{Conf: b.template.Backup.Conf}
-		volid, size := saved.rootfs()
-		name, _, _ := strings.Cut(volid, ":")
-		if otherwise != "" {
-			name = otherwise
-		}
-		wish = fmt.Sprintf("%s:%g", name, float64(size)/(1<<30))
-	}
-	if otherwise == "" {
-		otherwise = "local"
+		_, size := saved.rootfs()
+		wish = fmt.Sprintf("%s:%g", otherwise, float64(size)/(1<<30))
 	}
 	if wish == "" {
 		wish = otherwise + ":4"
@@ -204,20 +200,23 @@ func (q *call) rootDisk(b *birth) error {
 }
 
 // create does the work of a birth. When it fails nothing is left, except when it is interrupted: then the locked
-// container stays, as on a node whose worker was killed.
+// container stays, as on a node whose worker was killed. A container that was to be overwritten is left as it was only
+// if that failed before its disks were made.
+// Proxmox: PVE/API2/LXC.pm create_vm, $destroy_config_on_error.
 func (t *task) create(b *birth, fault *armedFault) (err error) {
 	g := b.g
 	var disk *volume
+	untouched := b.over != nil
 	defer func() {
 		if err == nil || errors.Is(err, errInterrupted) {
 			return
 		}
 		t.locked(func() {
 			t.c.removeVolume(disk)
-			if b.over == nil {
-				t.c.forget(g)
-			} else {
+			if untouched {
 				delete(g.Conf, "lock")
+			} else {
+				t.c.forget(g)
 			}
 		})
 	}()
@@ -231,6 +230,7 @@ func (t *task) create(b *birth, fault *armedFault) (err error) {
 		t.logf("recovering backed-up configuration from '%s'", b.ostemplate)
 	}
 	unpacked := b.template.unpacked()
+	untouched = false
 	err = t.lockedErr(func() error {
 		if err := t.c.room(b.rootfs, g.Node, unpacked, fault); err != nil {
 			return fmt.Errorf("command 'tar xpf - --totals --one-file-system -p --sparse --numeric-owner --acls --xattrs -C /var/lib/lxc/%d/rootfs' failed: exit code 2: %w", g.VMID, err)
@@ -240,6 +240,9 @@ func (t *task) create(b *birth, fault *armedFault) (err error) {
 			Size: b.bytes, Used: unpacked, CTime: t.c.now().Unix(), VMID: g.VMID,
 		}
 		t.c.addVolume(disk)
+		if b.over != nil {
+			t.c.emptied(g, disk)
+		}
 		return nil
 	})
 	if err != nil {
@@ -315,19 +318,22 @@ func (c *Cluster) born(b *birth, disk *volume) {
 		conf["rootfs"] += "," + b.mountOpts
 	}
 	conf["rootfs"] += ",size=" + formatSize(b.bytes)
-	if b.over != nil {
-		for key, v := range c.volumes {
-			if v.VMID == g.VMID && v.Content == "rootdir" && key.node == g.Node && v != disk {
-				c.removeVolume(v)
-			}
-		}
-		g.Snaps, g.Parent, g.Pending, g.machine = nil, "", nil, nil
-	}
 	g.Conf, g.Password, g.machine = conf, b.password, nil
 	c.touch(g, b.over != nil)
 	if b.restore {
 		c.insideFrom(g, b.template.Backup.State)
 	}
+}
+
+// emptied destroys what a container is made of, to be overwritten: nothing but its lock stays.
+func (c *Cluster) emptied(g *guest, except *volume) {
+	for key, v := range c.volumes {
+		if v.VMID == g.VMID && v.Content == "rootdir" && key.node == g.Node && v != except {
+			c.removeVolume(v)
+		}
+	}
+	g.Conf = config{"lock": "create"}
+	g.Raw, g.Snaps, g.Parent, g.Pending, g.machine = nil, nil, "", nil, nil
 }
 
 // imageConfig sets what an OCI image brings. Proxmox: the image's values replace given ones (Create.pm

@@ -3,6 +3,7 @@ package pve
 import (
 	"context"
 	"net/http"
+	"net/url"
 	"regexp"
 	"strconv"
 	"strings"
@@ -52,14 +53,47 @@ func ArchiveIn(line, storage string) (volid string, ok bool) {
 	return storage + ":backup/" + m[1], true
 }
 
+// BackupConfig reads the configuration a backup holds, from the archive itself: hostname, description and network
+// interfaces. It takes a node seconds, so ask for few.
+func (c *Client) BackupConfig(ctx context.Context, node, volid string) (GuestConfig, error) {
+	var text string
+	err := c.do(ctx, request{op: "read the configuration in " + volid, node: node,
+		path: nodePath(node, "vzdump", "extractconfig"), params: params{"volume": volid}, into: &text})
+	if err != nil {
+		return GuestConfig{}, err
+	}
+	raw := map[string]string{}
+	var description []string
+	for line := range strings.Lines(text) {
+		line = strings.TrimRight(line, "\r\n")
+		if strings.HasPrefix(line, "[") { // Proxmox: what follows are snapshots and what is pending
+			break
+		}
+		if comment, ok := strings.CutPrefix(line, "#"); ok {
+			if plain, err := url.PathUnescape(comment); err == nil {
+				comment = plain
+			}
+			description = append(description, comment)
+			continue
+		}
+		if key, value, ok := strings.Cut(line, ":"); ok {
+			raw[key] = strings.TrimSpace(value)
+		}
+	}
+	raw["description"] = strings.Join(description, "\n")
+	return guestConfig(raw), nil
+}
+
 // RestoreOptions describes a container made from a backup.
 type RestoreOptions struct {
 	VMID    int
 	VolID   string // of the backup
-	Storage string // of its disks; "" = as in the backup
-	Force   bool   // over an existing, stopped container on that node; its snapshots are lost
-	Unique  bool   // new MAC addresses. Proxmox: a static address stays, so two would share it
-	Start   bool
+	Storage string // of its disks. Proxmox: "" is not as in the backup but "local", which seldom takes disks
+	// Force restores over an existing, stopped container on that node. Proxmox: its disks and snapshots are destroyed
+	// before the archive is unpacked; when that fails the container is gone.
+	Force  bool
+	Unique bool // new MAC addresses. Proxmox: a static address stays, so two would share it
+	Start  bool
 	// Config is set instead of what the backup has, for instance hostname or net0.
 	Config map[string]string
 }

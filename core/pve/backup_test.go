@@ -46,6 +46,18 @@ func TestTheArchiveIsNamedInTheLog(t *testing.T) {
 	}
 }
 
+func TestABackupTellsWhatItHolds(t *testing.T) {
+	f := newFake(t)
+	f.data("GET /nodes/pve1/vzdump/extractconfig", `"#Managed by Proximity\n#\n#proximity-app%3A gitea-12ab34cd\narch: amd64\nhostname: git\nmemory: 512\nnet0: name=eth0,hwaddr=02:11:22:33:44:55,ip=dhcp\n\n[before]\nhostname: old\n"`)
+	got, err := f.client(t, Config{}).BackupConfig(testContext(t), "pve1", "nas:backup/vzdump-lxc-101-2026_11_23-04_53_10.tar.zst")
+	if err != nil || got.Hostname != "git" || got.MemoryMB != 512 || got.Nets[0].MAC != "02:11:22:33:44:55" || got.Description != "Managed by Proximity\n\nproximity-app: gitea-12ab34cd" {
+		t.Errorf("got %+v, %v", got, err)
+	}
+	if got := f.requests("")[0].query; got != "volume=nas%3Abackup%2Fvzdump-lxc-101-2026_11_23-04_53_10.tar.zst" {
+		t.Errorf("asked %s", got)
+	}
+}
+
 func TestRestore(t *testing.T) {
 	f := newFake(t)
 	f.data("POST /nodes/pve1/lxc", `"UPID:pve1:00000371:00041712:6B03C6B6:vzrestore:101:root@pam:"`)

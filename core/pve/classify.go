@@ -93,6 +93,7 @@ var texts = []struct {
 	{ErrNoSpace, regexp.MustCompile(`(?i)no space left|out of space|not enough (?:free )?(?:disk )?space|insufficient free space|disk quota exceeded`)},
 	{ErrPermission, regexp.MustCompile(`(?i)permission check failed|only allowed for root@pam|^only root (?:can|may)`)},
 	{ErrParameter, regexp.MustCompile(`^bridge '.*' does not exist`)},
+	{ErrProtected, regexp.MustCompile(`cannot remove protected volume`)},
 	{ErrExists, regexp.MustCompile(`already exists|already used|refusing to override existing file`)},
 	{ErrNotFound, regexp.MustCompile(`does not exist|^no such |^hostname lookup '.*' failed|unable to find configuration file`)},
 	{ErrNotRunning, regexp.MustCompile(`(?i)not running`)},

@@ -3,6 +3,8 @@ package pve
 import (
 	"errors"
 	"fmt"
+	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -31,6 +33,7 @@ var (
 	ErrHostKey     = errors.New("host key not trusted")
 	ErrNoSSH       = errors.New("no SSH access to the nodes")
 	ErrAppArmor    = errors.New("refused by AppArmor")
+	ErrProtected   = errors.New("protected") // a backup that nothing but an unprotect lets go
 )
 
 // Temporary says whether the same call may well succeed a little later.
@@ -121,7 +124,20 @@ func (e *TaskError) Error() string {
 	if p, err := ParseUPID(e.UPID); err == nil {
 		name = strings.TrimSpace(p.Type+" "+p.ID) + " on " + p.Node
 	}
-	return name + " failed: " + e.Exit
+	return name + " failed: " + e.Reason()
+}
+
+// dumpFailure is what vzdump says of one guest. Proxmox: the exit status is "job errors" whatever it was.
+var dumpFailure = regexp.MustCompile(`^ERROR: Backup of VM \d+ failed - (.+)`)
+
+// Reason is why it failed: the exit status, or for vzdump the line of the log that says more.
+func (e *TaskError) Reason() string {
+	for _, line := range slices.Backward(e.Log) {
+		if m := dumpFailure.FindStringSubmatch(line); m != nil {
+			return m[1]
+		}
+	}
+	return e.Exit
 }
 
 // Unwrap gives the kind.

@@ -98,6 +98,11 @@ func (c *Client) GuestConfig(ctx context.Context, node string, vmid int) (GuestC
 	for key, value := range answer {
 		raw[key] = textOf(value)
 	}
+	return guestConfig(raw), nil
+}
+
+// guestConfig takes out of a configuration's text what is used often.
+func guestConfig(raw map[string]string) GuestConfig {
 	g := GuestConfig{
 		Hostname:     raw["hostname"],
 		Description:  strings.TrimSuffix(raw["description"], "\n"),
@@ -122,7 +127,7 @@ func (c *Client) GuestConfig(ctx context.Context, node string, vmid int) (GuestC
 		}
 		g.Nets[index], _ = ParseNet(value) // an odd one is at least there, with its Raw
 	}
-	return g, nil
+	return g
 }
 
 func atoi(s string) int { return int(toInt(parseNumber([]byte(s)))) }
