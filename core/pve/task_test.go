@@ -200,7 +200,7 @@ func TestAFailedTaskIsAnError(t *testing.T) {
 			t.Errorf("got %+v", failed)
 		}
 		reason := tt.exit
-		if reason == "job errors" { // vzdump's log says more
+		if tt.kind == ErrNoSpace { // vzdump's log says more than its exit status
 			reason = "write error: No space left on device"
 		}
 		if want := "vzstart 100 on pve1 failed: " + reason; err.Error() != want {
