@@ -37,6 +37,14 @@ type Core interface {
 	FollowJob(ctx context.Context, a core.Actor, id uint64, line func(core.LogLine)) (core.JobView, error)
 	CancelJob(ctx context.Context, a core.Actor, id uint64) (core.JobView, error)
 
+	BackupApp(ctx context.Context, a core.Actor, name string, r core.BackupRequest) (core.BackupView, core.JobView, error)
+	Backups(ctx context.Context, a core.Actor, name string) ([]core.BackupView, error)
+	Backup(ctx context.Context, a core.Actor, id uint64) (core.BackupView, error)
+	RestoreBackup(ctx context.Context, a core.Actor, id uint64, r core.RestoreRequest) (core.AppView, core.JobView, error)
+	DeleteBackup(ctx context.Context, a core.Actor, id uint64) (core.JobView, error)
+	NoteBackup(ctx context.Context, a core.Actor, id uint64, note string) (core.BackupView, error)
+	PinBackup(ctx context.Context, a core.Actor, id uint64, pinned bool) (core.BackupView, error)
+
 	Hosts(ctx context.Context, a core.Actor) ([]core.HostView, error)
 	AddHost(ctx context.Context, a core.Actor, r core.AddHostRequest) (core.HostView, error)
 	TestHost(ctx context.Context, a core.Actor, name string) ([]core.HostCheck, error)
@@ -154,6 +162,7 @@ func (r *run) tree() *cobra.Command {
 	root.AddCommand(
 		r.apps(), r.app(), r.logs(), r.verb(core.StartApp, "Start an app"), r.verb(core.StopApp, "Stop an app"), r.verb(core.RestartApp, "Restart an app"), r.delete(),
 		r.catalog(), r.deploy(),
+		r.backup(), r.backups(), r.restore(), r.backupDelete(), r.backupNote(), r.pin(),
 		r.jobs(), r.job(), r.cancel(),
 		r.hosts(), r.nodes(),
 		r.users(), r.whoami(), r.version(),

@@ -96,6 +96,8 @@ type Core struct {
 	snapshots     *store.Table[savedSnapshot]
 	manifestTable *store.Table[keptManifest]
 	manifests     sync.Map // those of the table, by key
+	backups       *store.Table[backup]
+	shelf         *shelf
 
 	mu       sync.RWMutex // guards what follows
 	appCache map[string]app
@@ -139,6 +141,7 @@ func Open(cfg Config) (*Core, error) {
 		metaTable:     store.NewTable("meta_facts", func(m meta) string { return m.ID }),
 		snapshots:     store.NewTable("snapshots", func(s savedSnapshot) string { return s.Host }),
 		manifestTable: newManifestTable(),
+		backups:       newBackupTable(), shelf: newShelf(),
 		appCache:      map[string]app{}, hosts: map[string]*liveHost{}, present: map[*Presence]bool{}, reading: map[string]int{},
 	}
 	c.hub.init()
@@ -165,6 +168,9 @@ func (c *Core) open() error {
 		return err
 	}
 	if err := c.loadApps(); err != nil {
+		return err
+	}
+	if err := c.loadBackups(); err != nil {
 		return err
 	}
 	if len(c.cfg.AdminKeys) > 0 {
@@ -194,6 +200,7 @@ func (c *Core) open() error {
 	if err := c.keepHouse(); err != nil {
 		return err
 	}
+	c.registerBackups()
 	if err := c.loadHosts(); err != nil {
 		return err
 	}

@@ -71,7 +71,7 @@ func (d *work[D]) renumber(ctx context.Context) error {
 
 // sendCreate records the intent, sends the create once, and records its UPID.
 func (d *deploying) sendCreate(ctx context.Context) error {
-	o, err := d.createOptions()
+	send, err := d.creation()
 	if err != nil {
 		return err
 	}
@@ -80,7 +80,7 @@ func (d *deploying) sendCreate(ctx context.Context) error {
 	if err := d.Save(); err != nil {
 		return err
 	}
-	upid, err := d.host.client.Create(ctx, d.app.Node, o)
+	upid, err := send(ctx)
 	if errors.Is(err, pve.ErrExists) {
 		return nil // ours or not: the caller looks
 	}
@@ -89,6 +89,22 @@ func (d *deploying) sendCreate(ctx context.Context) error {
 	}
 	d.rec.CreateTask = upid
 	return d.Save()
+}
+
+// creation is the call that makes the container: from a template, or from a
+// backup.
+func (d *deploying) creation() (func(context.Context) (pve.UPID, error), error) {
+	if d.Data.From != 0 {
+		o, err := d.fromBackup()
+		return func(ctx context.Context) (pve.UPID, error) { return d.host.client.Restore(ctx, d.app.Node, o) }, err
+	}
+	o, err := d.createOptions()
+	return func(ctx context.Context) (pve.UPID, error) { return d.host.client.Create(ctx, d.app.Node, o) }, err
+}
+
+// net0 is the network interface of an app's container.
+func (c *Core) net0(a app) string {
+	return fmt.Sprintf("name=eth0,bridge=%s,hwaddr=%s,%s", c.Settings().Bridge, a.MAC, a.netAddress())
 }
 
 func (d *deploying) createOptions() (pve.CreateOptions, error) {
@@ -104,7 +120,7 @@ func (d *deploying) createOptions() (pve.CreateOptions, error) {
 	return pve.CreateOptions{
 		VMID: a.VMID, Template: d.Data.Template, Hostname: a.Hostname, Storage: a.Storage, DiskGB: a.DiskGB,
 		Cores: a.Cores, MemoryMB: a.MemoryMB, SwapMB: a.SwapMB,
-		Net0:       fmt.Sprintf("name=eth0,bridge=%s,hwaddr=%s,%s", set.Bridge, a.MAC, a.netAddress()),
+		Net0:       d.c.net0(a),
 		Nameserver: strings.Join(set.DNS, " "), Unprivileged: true, OnBoot: true, Features: features,
 		Tags: []string{"proximity"}, Description: d.c.mark(a), Password: string(password),
 	}, nil

@@ -17,7 +17,8 @@ import (
 // Proxmox answered.
 type deployment struct {
 	App              string
-	AnyNode, AnyHost bool // nobody asked for this node, this host
+	AnyNode, AnyHost bool   // nobody asked for this node, this host
+	From             uint64 // the backup it is made from; 0 = a template
 
 	Template     string   // volid
 	TemplateTask pve.UPID // of a download
@@ -93,7 +94,11 @@ func (c *Core) deploying(r *deployRun) (*deploying, error) {
 	if err != nil {
 		return nil, err
 	}
-	if w.manifest == nil {
+	if r.Data.From != 0 {
+		w.birth = func() (string, pve.TaskFilter) {
+			return w.app.Node, pve.TaskFilter{VMID: w.app.VMID, Type: "vzrestore"}
+		}
+	} else if w.manifest == nil {
 		_, err = c.manifest(w.app.CatalogID)
 	}
 	return &deploying{w}, err
@@ -118,9 +123,13 @@ func (c *Core) deployFinish(tx *store.Tx, j jobs.Job, d *deployment) error {
 	case j.State == jobs.Cancelled && gone:
 		return c.deleteApp(tx, a.ID) // nothing is left of it
 	default:
-		text, hint := "deploy was cancelled", ""
+		what := "deploy"
+		if d.From != 0 {
+			what = "restore"
+		}
+		text, hint := what+" was cancelled", ""
 		if j.Failure != nil {
-			text, hint = "deploy failed: "+j.Failure.Text, j.Failure.Hint
+			text, hint = what+" failed: "+j.Failure.Text, j.Failure.Hint
 			if j.Failure.Left != "" {
 				text += "; left behind: " + j.Failure.Left
 			}

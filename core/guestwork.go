@@ -137,6 +137,17 @@ func (d *work[D]) follow(ctx context.Context, task *pve.UPID, what string, runni
 // wait follows a recorded task to its end; a failed one is forgotten, so that a
 // retry starts a new one.
 func (d *work[D]) wait(ctx context.Context, task *pve.UPID, what string) error {
+	return d.waitFor(ctx, task, what, func(string) bool { return false })
+}
+
+// errEnough ends the following of a task that goes on.
+var errEnough = errors.New("enough seen")
+
+// waitFor is wait with an eye on the log: when enough reports true for a line,
+// the task is left to itself and waitFor returns nil.
+func (d *work[D]) waitFor(ctx context.Context, task *pve.UPID, what string, enough func(line string) bool) error {
+	ctx, leave := context.WithCancelCause(ctx)
+	defer leave(nil)
 	if d.rec.Told == nil {
 		d.rec.Told = map[pve.UPID]int{}
 	}
@@ -145,7 +156,13 @@ func (d *work[D]) wait(ctx context.Context, task *pve.UPID, what string) error {
 	err := d.host.client.WaitFrom(ctx, upid, d.rec.Told[upid], func(line string) {
 		d.rec.Told[upid]++
 		d.say(&m, SafeText(line, 500))
+		if enough(line) {
+			leave(errEnough)
+		}
 	})
+	if err != nil && context.Cause(ctx) == errEnough {
+		return nil
+	}
 	if errors.Is(err, pve.ErrNotFound) && !pve.IsTaskFailure(err) { // the node knows the task no more
 		err = fmt.Errorf("%w: %w", pve.ErrTaskLost, err)
 	}

@@ -28,6 +28,7 @@ import (
 //	delay:2s      the answer comes that much later
 //	hang          no answer ever comes
 //	fail-task:text  the call's task fails half-way with that text
+//	stall-task:30s  the call's task takes that much longer, whatever the simulation's speed
 //	lock:backup   the guest appears locked
 //	full          the storage is full
 type Fault struct {
@@ -92,7 +93,7 @@ func compileFault(f Fault) (*armedFault, error) {
 		if a.text == "" {
 			a.text = "simulated failure"
 		}
-	case "delay":
+	case "delay", "stall-task":
 		if a.delay, err = time.ParseDuration(a.text); err != nil {
 			return nil, fmt.Errorf("do %q: %w", f.Do, err)
 		}

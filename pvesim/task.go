@@ -15,7 +15,8 @@ type task struct {
 	cancel context.CancelFunc
 	done   chan struct{}
 	node   *node
-	fail   string // text it is to fail with, from a fault
+	fail   string        // text it is to fail with, from a fault
+	stall  time.Duration // how long it is to stand still, from a fault
 
 	UPID   string   `json:"upid"`
 	Node   string   `json:"node"`
@@ -77,19 +78,23 @@ func (l *taskList) abandon(node string, now time.Time) {
 // spawn starts a worker for the call and returns its UPID. work runs without the cluster's lock; its error becomes the
 // exit status.
 func (q *call) spawn(kind, id string, work func(*task) error) string {
-	fail := ""
+	var fail string
+	var stall time.Duration
 	if q.fault != nil && q.fault.verb == "fail-task" {
 		fail = q.fault.text
 	}
-	return q.Cluster.spawn(q.node, kind, id, q.who, fail, work).UPID
+	if q.fault != nil && q.fault.verb == "stall-task" {
+		stall = q.fault.delay
+	}
+	return q.Cluster.spawn(q.node, kind, id, q.who, fail, stall, work).UPID
 }
 
-func (c *Cluster) spawn(n *node, kind, id string, who identity, fail string, work func(*task) error) *task {
+func (c *Cluster) spawn(n *node, kind, id string, who identity, fail string, stall time.Duration, work func(*task) error) *task {
 	n.nextID++
 	now := c.now()
 	uptime := max(now.Sub(n.booted), 0)
 	t := &task{
-		c: c, node: n, fail: fail, done: make(chan struct{}),
+		c: c, node: n, fail: fail, stall: stall, done: make(chan struct{}),
 		Node: n.Name, PID: 0x3e8 + n.nextID, PStart: uint64(uptime/(10*time.Millisecond)) + uint64(n.nextID), Start: now.Unix(), Type: kind, ID: id, Who: who,
 	}
 	t.UPID = fmt.Sprintf("UPID:%s:%08X:%08X:%08X:%s:%s:%s:", n.Name, t.PID, t.PStart, t.Start, kind, id, who)
@@ -141,6 +146,12 @@ func (t *task) logf(format string, args ...any) {
 // sleep takes a real duration at the simulation's speed. It fails when the task is interrupted, or when a fault wants
 // the task to fail: then after half of the time.
 func (t *task) sleep(d time.Duration) error {
+	if stall := t.stall; stall > 0 {
+		t.stall = 0
+		if !wait(t.ctx, stall) {
+			return errInterrupted
+		}
+	}
 	if t.fail != "" {
 		d /= 2
 	}

@@ -1,0 +1,527 @@
+package core
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	"proximity/core/catalog"
+	"proximity/core/pve"
+	"proximity/jobs"
+	"proximity/store"
+)
+
+// restoring is what a job that puts a backup back over its app remembers.
+type restoring struct {
+	App    string
+	Backup uint64
+	guestRecord
+
+	Was, End     AppStatus // the app's before, and when all goes well
+	Error, Hint  string    // if Was is error
+	NoSafety     bool
+	Safety       dumping           // the copy of what was there before
+	Keep         map[string]string // configuration that stays as it is now
+	Disk         string            // storage of the disk
+	Over, Return refill            // the restore; and of the safety copy, if it is undone
+	Tries        int               // runs of the script that brings the app up
+}
+
+// refill is what a job remembers of a restore it sends to Proxmox.
+type refill struct {
+	SentAt time.Time // zero = not sent, or the last one has failed
+	Sent   bool      // ever
+	Before pve.UPID  // the guest's latest vzrestore then: a later one is ours
+	Task   pve.UPID
+	Done   bool
+}
+
+// restoreAtWork is a step of a restore at work.
+type restoreAtWork struct {
+	*work[restoring]
+	backup backup
+}
+
+// restoreWorkflow puts a backup back over its app. The app keeps its container
+// number, addresses, ports, size and marks, and ends in the state it was in.
+func (c *Core) restoreWorkflow() jobs.Workflow[restoring] {
+	at := func(do func(*restoreAtWork, context.Context) error) func(context.Context, *jobs.Run[restoring]) error {
+		return func(ctx context.Context, r *jobs.Run[restoring]) error {
+			w, err := newWork(c, r, r.Data.App, &r.Data.guestRecord)
+			if err != nil {
+				return err
+			}
+			b, err := c.backupRecord(r.Data.Backup)
+			if err != nil {
+				return err
+			}
+			return w.named(do(&restoreAtWork{w, b}, ctx))
+		}
+	}
+	steps := []jobs.Step[restoring]{
+		{Name: "init", Title: "look at the archive and the container", Weight: 0.2, Timeout: 10 * time.Minute, Do: at((*restoreAtWork).begin)},
+		{Name: "stop", Title: "shut the container down", Weight: 0.5, Timeout: 10 * time.Minute, Do: at((*restoreAtWork).stop), Undo: at((*restoreAtWork).unstop)},
+		{Name: "safety", Title: "copy what is there now", Weight: 3, Timeout: dumpTimeout, Do: at((*restoreAtWork).safety), Undo: at((*restoreAtWork).unsafety),
+			Slot: func(d *restoring) (string, int) {
+				if d.NoSafety {
+					return "", 0
+				}
+				return c.dumpSlot(d.App)
+			}},
+		{Name: "restore", Title: "restore the archive", Weight: 5, Timeout: dumpTimeout, FinishBeforeCancel: true, Do: at((*restoreAtWork).restore), Undo: at((*restoreAtWork).unrestore)},
+		{Name: "start", Title: "start the container", Timeout: 10 * time.Minute, Do: at((*restoreAtWork).start)},
+		{Name: "app_up", Title: "bring the app up", Timeout: 25 * time.Minute, Do: at((*restoreAtWork).up)},
+		{Name: "complete", Title: "done", Weight: 0.1, Timeout: 10 * time.Minute, Do: at((*restoreAtWork).complete)},
+	}
+	return jobs.Workflow[restoring]{Kind: "restore", Retries: 2, Backoff: c.evenly, Steps: steps, Finish: c.restoreFinish}
+}
+
+// restoreFinish writes where the app and the backup ended up.
+func (c *Core) restoreFinish(tx *store.Tx, j jobs.Job, d *restoring) error {
+	if err := c.restored(tx, d.Backup); err != nil {
+		return err
+	}
+	if d.Safety.Backup != 0 && j.State != jobs.Succeeded {
+		if err := ignore(c.failBackup(tx, d.Safety.Backup, j), store.ErrNotFound); err != nil {
+			return err
+		}
+	}
+	a, err := c.apps.Get(tx, d.App)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	switch {
+	case j.State == jobs.Succeeded:
+		a.setStatus(d.End, c.now())
+	case j.Failure == nil || j.Failure.Left == "":
+		a.setStatus(d.Was, c.now())
+		a.Error, a.Hint = d.Error, d.Hint
+	default:
+		a.setStatus(StatusError, c.now())
+		a.Error = "restore failed: " + j.Failure.Text + "; left behind: " + j.Failure.Left
+		a.Hint = cmp.Or(j.Failure.Hint, "`backups "+a.Hostname+"` lists what can be restored")
+	}
+	if err := c.auditEnd(tx, j, "app.restored", a.Hostname); err != nil {
+		return err
+	}
+	return c.putApp(tx, a)
+}
+
+// restored makes a backup that was being restored one that can be again.
+func (c *Core) restored(tx *store.Tx, id uint64) error {
+	return ignore(c.changeBackup(tx, id, func(b *backup) error {
+		if b.Status == BackupRestoring {
+			b.Status = BackupCompleted
+		}
+		return nil
+	}), store.ErrNotFound)
+}
+
+// begin makes sure of the archive, and writes down what is to stay as it is.
+func (d *restoreAtWork) begin(ctx context.Context) error {
+	gone, err := d.check(ctx)
+	if err != nil {
+		return err
+	}
+	if err := d.c.listed(ctx, d.host, d.app.Node, d.backup); err != nil {
+		return err
+	}
+	if gone {
+		d.Logf(jobs.Warning, "CT %d is gone: it is made anew", d.app.VMID)
+		d.Data.Disk, d.Data.Keep = d.app.Storage, d.c.identity(d.app)
+		return d.Save()
+	}
+	d.Data.Keep = map[string]string{"unprivileged": "1"}
+	cfg, err := d.host.client.GuestConfig(ctx, d.app.Node, d.app.VMID)
+	if err != nil {
+		return err
+	}
+	for key, value := range cfg.Raw {
+		switch {
+		case strings.HasPrefix(key, "net"), key == "hostname", key == "description", key == "tags", key == "cores", key == "memory", key == "swap", key == "onboot":
+			d.Data.Keep[key] = value
+		}
+	}
+	if !cfg.Unprivileged {
+		d.Data.Keep["unprivileged"] = "0"
+	}
+	if disk, _, ok := strings.Cut(cfg.RootFS, ":"); ok {
+		d.Data.Disk = disk
+	}
+	d.Logf(jobs.Info, "restore %s of %s over CT %d on %s", d.backup.VolID, d.backup.TakenAt.Format(time.DateTime), d.app.VMID, d.app.Node)
+	return d.Save()
+}
+
+// identity is the configuration that makes a container an app's.
+func (c *Core) identity(a app) map[string]string {
+	set := map[string]string{"hostname": a.Hostname, "net0": c.net0(a), "description": c.mark(a), "unprivileged": "1"}
+	for key, n := range map[string]int{"cores": a.Cores, "memory": a.MemoryMB} {
+		if n > 0 {
+			set[key] = strconv.Itoa(n)
+		}
+	}
+	return set
+}
+
+// listed makes sure that a node sees the archive of a backup.
+func (c *Core) listed(ctx context.Context, l *liveHost, node string, b backup) error {
+	volumes, err := l.client.Content(ctx, node, b.Storage, "backup", b.VMID)
+	if err != nil {
+		return err
+	}
+	for _, v := range volumes {
+		if v.VolID == b.VolID {
+			return nil
+		}
+	}
+	return &Error{Kind: ErrNotFound, Text: fmt.Sprintf("%s is not on storage %s of %s any more", SafeText(b.VolID, 200), SafeText(b.Storage, 64), node), Hint: "nothing was changed; `backups` lists the others"}
+}
+
+func (d *restoreAtWork) stop(ctx context.Context) error {
+	if gone, err := d.check(ctx); gone || err != nil {
+		return err
+	}
+	return d.shutdownOurs(ctx)
+}
+
+// unstop starts the container again if it ran before.
+func (d *restoreAtWork) unstop(ctx context.Context) error {
+	if d.Data.Was != StatusRunning {
+		return nil
+	}
+	if gone, err := d.check(ctx); gone || err != nil {
+		return err
+	}
+	d.rec.StartTask = ""
+	return d.work.start(ctx)
+}
+
+// safety makes a backup of what is there now.
+func (d *restoreAtWork) safety(ctx context.Context) error {
+	if d.Data.NoSafety {
+		d.Log(jobs.Warning, "no copy is made of what is there now: it was declined")
+		return nil
+	}
+	if gone, err := d.check(ctx); gone || err != nil {
+		return err
+	}
+	return d.backUp(ctx, &d.Data.Safety, backupOrder{Why: "before a restore", By: d.Job().Owner})
+}
+
+func (d *restoreAtWork) unsafety(ctx context.Context) error {
+	return d.unBackUp(ctx, &d.Data.Safety)
+}
+
+// restore puts the archive over the container, and takes over what it brings.
+func (d *restoreAtWork) restore(ctx context.Context) error {
+	if err := d.refill(ctx, &d.Data.Over, d.backup.VolID, d.Data.Disk, d.Data.Keep); err != nil {
+		return err
+	}
+	return d.takeOver(ctx, d.backup.As)
+}
+
+// takeOver brings the record in line with what was restored: the field values
+// of then are those in its files now.
+func (d *restoreAtWork) takeOver(ctx context.Context, as *app) error {
+	cfg, err := d.host.client.GuestConfig(ctx, d.app.Node, d.app.VMID)
+	if err != nil {
+		return err
+	}
+	size := diskGB(cfg.RootFS)
+	if size > 0 && size != d.app.DiskGB {
+		d.Logf(jobs.Info, "its disk has %d GB, as in the backup", size)
+	}
+	return d.keep(func(a *app) {
+		a.Storage, a.DiskGB = d.Data.Disk, cmp.Or(size, a.DiskGB)
+		if as != nil {
+			a.Values, a.Sealed, a.RootPassword = as.Values, as.Sealed, as.RootPassword
+		}
+	})
+}
+
+var diskSize = regexp.MustCompile(`(?:^|,)size=(\d+)G(?:,|$)`)
+
+// diskGB is the size of a disk in a configuration; 0 = it has none in whole GB.
+func diskGB(rootfs string) int {
+	m := diskSize.FindStringSubmatch(rootfs)
+	if m == nil {
+		return 0
+	}
+	n, _ := strconv.Atoi(m[1])
+	return n
+}
+
+// refill makes the app's container from an archive, once: over the one that is
+// there, if that is ours, or in its place. Whose it is is looked at again right
+// before.
+func (d *work[D]) refill(ctx context.Context, f *refill, volid, disk string, keep map[string]string) error {
+	for range 20 {
+		if f.Done {
+			return nil
+		}
+		if err := d.finishRefill(ctx, f); f.Done || err != nil {
+			return err
+		}
+		d.expect()
+		who, err := d.c.whose(ctx, d.host, d.app)
+		switch {
+		case err != nil:
+			return err
+		case who == foreign:
+			return &Error{Kind: ErrConflict, Text: fmt.Sprintf("CT %d on %s does not carry our marks any more", d.app.VMID, d.app.Node), Hint: "look at it in Proxmox: nothing was restored over it"}
+		case who == unready:
+			err = pause(ctx, d.c.cfg.Pace.TaskPoll)
+		default:
+			err = d.sendRefill(ctx, f, pve.RestoreOptions{VMID: d.app.VMID, VolID: volid, Storage: disk, Force: who == ours, Config: keep})
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return passing{&Error{Kind: ErrFailed, Text: fmt.Sprintf("CT %d on %s is locked by a restore that does not go on", d.app.VMID, d.app.Node),
+		Hint: fmt.Sprintf("if no task of it runs there, `pct unlock %d` and `pct destroy %d` make room", d.app.VMID, d.app.VMID)}}
+}
+
+// finishRefill follows a restore that was sent, also one whose UPID never
+// reached us: it is the guest's latest that was not there before.
+func (d *work[D]) finishRefill(ctx context.Context, f *refill) error {
+	if f.Task == "" && !f.SentAt.IsZero() {
+		latest, err := d.latestTask(ctx, "vzrestore")
+		if err != nil {
+			return err
+		}
+		if latest != f.Before {
+			f.Task = latest
+			d.Log(jobs.Info, "found the restore that was already under way")
+			if err := d.Save(); err != nil {
+				return err
+			}
+		}
+	}
+	if f.Task == "" {
+		return nil
+	}
+	if err := d.wait(ctx, &f.Task, "restore the archive"); err != nil {
+		if f.Task == "" {
+			f.SentAt = time.Time{} // that one is over
+			err = errors.Join(err, d.Save())
+		}
+		return err
+	}
+	f.Done = true
+	return d.Save()
+}
+
+// latestTask is the newest task of a kind of the app's container, "" = none.
+func (d *work[D]) latestTask(ctx context.Context, kind string) (pve.UPID, error) {
+	tasks, err := d.host.client.Tasks(ctx, d.app.Node, pve.TaskFilter{VMID: d.app.VMID, Type: kind, Limit: 5})
+	if err != nil || len(tasks) == 0 {
+		return "", err
+	}
+	return tasks[0].UPID, nil
+}
+
+// sendRefill records the intent, sends the restore once, and records its UPID.
+func (d *work[D]) sendRefill(ctx context.Context, f *refill, o pve.RestoreOptions) error {
+	before, err := d.latestTask(ctx, "vzrestore")
+	if err != nil {
+		return err
+	}
+	f.SentAt, f.Sent, f.Before = d.c.now(), true, before
+	if err := d.Save(); err != nil {
+		return err
+	}
+	upid, err := d.host.client.Restore(ctx, d.app.Node, o)
+	if err != nil {
+		return staleLock(fmt.Errorf("restore CT %d: %w", o.VMID, err), o.VMID)
+	}
+	f.Task = upid
+	return d.Save()
+}
+
+// unrestore brings back what was there before, from the safety copy.
+func (d *restoreAtWork) unrestore(ctx context.Context) error {
+	if !d.Data.Over.Sent {
+		return nil
+	}
+	if err := d.finishRefill(ctx, &d.Data.Over); err != nil && !pve.IsTaskFailure(err) && !errors.Is(err, pve.ErrTaskLost) {
+		return err
+	}
+	d.expect()
+	who, err := d.c.whose(ctx, d.host, d.app)
+	if err != nil {
+		return err
+	}
+	if who == ours && !d.Data.Over.Done && !d.Data.Return.Sent {
+		return nil // Proxmox refused before it touched anything
+	}
+	safety, err := d.c.backupRecord(d.Data.Safety.Backup)
+	if err == nil && safety.good() {
+		d.Logf(jobs.Info, "bring back what was there before, from backup %d", safety.ID)
+		if err := d.refill(ctx, &d.Data.Return, safety.VolID, d.Data.Disk, d.Data.Keep); err != nil {
+			return fmt.Errorf("what was there before is in backup %d, but could not be brought back: %w", safety.ID, err)
+		}
+		return d.takeOver(ctx, safety.As)
+	}
+	if err := ignore(err, store.ErrNotFound); err != nil {
+		return err
+	}
+	if who == ours {
+		d.Logf(jobs.Warning, "the app stays as restored from backup %d: there is no copy of what was there before", d.backup.ID)
+		return nil
+	}
+	return &Error{Kind: ErrFailed, Text: fmt.Sprintf("CT %d is gone, and there is no copy of what was there before", d.app.VMID), Hint: fmt.Sprintf("`restore %d --yes` makes it anew from the backup", d.backup.ID)}
+}
+
+// start starts the container, if the app is to run or the backup wants commands
+// run inside.
+func (d *restoreAtWork) start(ctx context.Context) error {
+	if d.Data.End != StatusRunning && len(d.steps()) == 0 {
+		return nil
+	}
+	if err := d.startOurs(ctx); err != nil {
+		return err
+	}
+	return d.network(ctx)
+}
+
+// steps are the manifest's commands after a restore.
+func (d *restoreAtWork) steps() []catalog.Step {
+	if m := d.c.manifestOf(d.app); m != nil {
+		return m.Backup.Restore
+	}
+	return nil
+}
+
+// up starts the services, which may have been stopped for the backup, and runs
+// what the manifest wants after a restore.
+func (d *restoreAtWork) up(ctx context.Context) error {
+	m := d.c.manifestOf(d.app)
+	if m == nil || d.Data.End != StatusRunning && len(d.steps()) == 0 {
+		return nil
+	}
+	s := "set -e\nfor i in $(seq 60); do docker info >/dev/null 2>&1 && break; sleep 1; done\n" + composeFunc(d.app) +
+		"compose up --detach --wait --wait-timeout " + strconv.Itoa(max(int(m.Ready().Timeout.Seconds()), 60)) + "\n"
+	for _, step := range m.Backup.Restore {
+		s += serviceCommand(step) + "\n"
+	}
+	name := d.once("restore") + "." + strconv.Itoa(d.Data.Tries)
+	var bar meter
+	exit, tail, err := d.c.inside(ctx, d.host, d.app, name, s, func(line string) { d.say(&bar, line) })
+	if err != nil || exit == 0 {
+		return err
+	}
+	d.Data.Tries++ // another try is another run
+	if err := d.Save(); err != nil {
+		return err
+	}
+	return scriptError("bringing the restored app up", exit, tail)
+}
+
+func (d *restoreAtWork) complete(ctx context.Context) error {
+	if d.Data.End != StatusRunning {
+		d.rec.StopTask = ""
+		if err := d.shutdownOurs(ctx); err != nil {
+			return err
+		}
+	}
+	d.Logf(jobs.Info, "%s is as it was on %s", d.app.Hostname, d.backup.TakenAt.Format(time.DateTime))
+	return nil
+}
+
+// RestoreRequest says how a backup is restored: over its app, or as a new one.
+type RestoreRequest struct {
+	As       string `json:"as,omitempty"`        // hostname of the new app; "" = over its own
+	NoSafety bool   `json:"no_safety,omitempty"` // make no copy of what is there now
+}
+
+// RestoreBackup starts a job that restores a backup, over its app or as a new
+// one that the actor owns.
+func (c *Core) RestoreBackup(_ context.Context, a Actor, id uint64, r RestoreRequest) (AppView, JobView, error) {
+	b, err := c.backupSeen(a, id)
+	if err != nil {
+		return AppView{}, JobView{}, err
+	}
+	var rec app
+	var job jobs.Job
+	err = c.store.Update(func(tx *store.Tx) error {
+		if b, err = c.backups.Get(tx, store.Key(id)); err != nil {
+			return err
+		}
+		if err := b.restorable(); err != nil {
+			return err
+		}
+		if r.As == "" {
+			rec, job, err = c.restoreTx(tx, a, &b, r)
+		} else {
+			rec, job, err = c.restoreAsTx(tx, a, &b, r.As)
+		}
+		if err != nil {
+			return err
+		}
+		b.Status, b.Job = BackupRestoring, job.ID
+		if err := c.putBackup(tx, b); err != nil {
+			return err
+		}
+		return c.auditTx(tx, a, "app.restore", rec.Hostname, nil, fmt.Sprintf("job %d backup %d", job.ID, id))
+	})
+	if err != nil {
+		c.audit(a, "app.restore", cmp.Or(r.As, b.Hostname), err, fmt.Sprintf("backup %d", id))
+		return AppView{}, JobView{}, err
+	}
+	return c.viewApp(rec), jobView(job), nil
+}
+
+// restorable refuses a backup that nothing can be restored from.
+func (b backup) restorable() error {
+	if b.Status == BackupFailed || b.VolID == "" && !b.underWay() {
+		return &Error{Kind: ErrInvalid, Text: fmt.Sprintf("backup %d has come to nothing: %s", b.ID, b.Error), Hint: "restore another one"}
+	}
+	if err := b.free(); err != nil {
+		return err
+	}
+	if !b.Missing.IsZero() {
+		return &Error{Kind: ErrConflict, Text: fmt.Sprintf("the archive of backup %d is not on storage %s any more", b.ID, b.Storage), Hint: "restore another one"}
+	}
+	return nil
+}
+
+// restoreTx writes the job that puts a backup over its app.
+func (c *Core) restoreTx(tx *store.Tx, a Actor, b *backup, r RestoreRequest) (app, jobs.Job, error) {
+	rec, err := c.apps.Get(tx, b.App)
+	if errors.Is(err, store.ErrNotFound) {
+		return app{}, jobs.Job{}, &Error{Kind: ErrConflict, Text: fmt.Sprintf("the app of backup %d is gone", b.ID), Hint: fmt.Sprintf("restore it as a new one: `restore %d --as HOSTNAME --yes`", b.ID)}
+	}
+	if err != nil {
+		return app{}, jobs.Job{}, err
+	}
+	if err := a.May(VerbChangeApp, rec.Owner); err != nil {
+		return app{}, jobs.Job{}, err
+	}
+	d := restoring{App: rec.ID, Backup: b.ID, Was: rec.Status, End: rec.Status, Error: rec.Error, Hint: rec.Hint, NoSafety: r.NoSafety}
+	if rec.Status == StatusError {
+		d.End = StatusRunning
+	}
+	job, err := c.engine.Enqueue(tx, jobs.Spec{Kind: "restore", Subject: rec.ID, SubjectTitle: rec.Hostname, Owner: a.User, OwnerVia: string(a.Via),
+		Title: "restore " + rec.Hostname, Data: d})
+	if err != nil {
+		return app{}, jobs.Job{}, busy(err)
+	}
+	if rec.VMID == 0 || rec.Status == StatusRemoving {
+		return app{}, jobs.Job{}, &Error{Kind: ErrConflict, Text: rec.Hostname + " has no container to restore over", Hint: fmt.Sprintf("restore it as a new app: `restore %d --as HOSTNAME --yes`", b.ID)}
+	}
+	if l, err := c.liveHost(rec.Host); err == nil && !b.Shared && b.Node != c.nodeOf(l, rec) && b.Host == rec.Host {
+		return app{}, jobs.Job{}, &Error{Kind: ErrConflict, Text: fmt.Sprintf("the archive is on storage %s of %s, and %s lives on %s", b.Storage, b.Node, rec.Hostname, c.nodeOf(l, rec)),
+			Hint: fmt.Sprintf("restore it as a new app there: `restore %d --as HOSTNAME --yes`", b.ID)}
+	}
+	rec.setStatus(StatusUpdating, c.now())
+	return rec, job, c.putApp(tx, rec)
+}
