@@ -91,6 +91,9 @@ type removal struct {
 // removalWorkflow deletes one backup from its storage.
 func (c *Core) removalWorkflow() jobs.Workflow[removal] {
 	remove := jobs.Step[removal]{Name: "backup_delete", Title: "remove the archive", Do: func(ctx context.Context, r *jobs.Run[removal]) error {
+		if r.Job().CancelBy != "" {
+			return context.Canceled // once it has begun it is not broken off: half a delete is none
+		}
 		b, err := c.backupRecord(r.Data.Backup)
 		if errors.Is(err, store.ErrNotFound) {
 			return nil // done before a crash

@@ -19,10 +19,10 @@ type backingUp struct {
 
 // registerBackups makes the jobs on backups known.
 func (c *Core) registerBackups() {
-	jobs.Register(c.engine, c.backupWorkflow())
-	jobs.Register(c.engine, c.removalWorkflow())
-	jobs.Register(c.engine, c.restoreWorkflow())
-	jobs.Register(c.engine, c.restoreAsWorkflow())
+	register(c, c.backupWorkflow())
+	register(c, c.removalWorkflow())
+	register(c, c.restoreWorkflow())
+	register(c, c.restoreAsWorkflow())
 }
 
 // backupWorkflow makes one backup.

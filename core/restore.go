@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -200,8 +201,24 @@ func (d *restoreAtWork) unstop(ctx context.Context) error {
 	if gone, err := d.check(ctx); gone || err != nil {
 		return err
 	}
+	if err := d.quiet(ctx); err != nil { // a shutdown may still be on its way
+		return err
+	}
 	d.rec.StartTask = ""
 	return d.work.start(ctx)
+}
+
+// quiet waits until no task of the container runs.
+func (d *work[D]) quiet(ctx context.Context) error {
+	for {
+		tasks, err := d.host.client.Tasks(ctx, d.app.Node, pve.TaskFilter{VMID: d.app.VMID, Source: "active"})
+		if err != nil || !slices.ContainsFunc(tasks, func(t pve.Task) bool { return t.Running }) {
+			return err
+		}
+		if err := pause(ctx, d.c.cfg.Pace.TaskPoll); err != nil {
+			return err
+		}
+	}
 }
 
 // safety makes a backup of what is there now.
@@ -366,6 +383,12 @@ func (d *restoreAtWork) unrestore(ctx context.Context) error {
 	safety, err := d.c.backupRecord(d.Data.Safety.Backup)
 	if err == nil && safety.good() {
 		d.Logf(jobs.Info, "bring back what was there before, from backup %d", safety.ID)
+		if who == ours {
+			d.rec.StopTask = ""
+			if err := d.shutdownOurs(ctx); err != nil {
+				return err
+			}
+		}
 		if err := d.refill(ctx, &d.Data.Return, safety.VolID, d.Data.Disk, d.Data.Keep); err != nil {
 			return fmt.Errorf("what was there before is in backup %d, but could not be brought back: %w", safety.ID, err)
 		}

@@ -8,7 +8,7 @@ import (
 
 // trials are the workflows that are put through everything.
 func trials() []trial {
-	return slices.Concat(deployTrials(), lifecycleTrials(), deleteTrials(), configureTrials(), adoptTrials(), cloneTrials(), updateTrials())
+	return slices.Concat(deployTrials(), lifecycleTrials(), deleteTrials(), configureTrials(), adoptTrials(), cloneTrials(), updateTrials(), backupTrials())
 }
 
 // survivor makes the world have a running app of that name.
