@@ -55,6 +55,7 @@ const (
 	VerbChangeUsers Verb = "change users"
 	VerbSettings    Verb = "change settings"
 	VerbReadAudit   Verb = "read the audit"
+	VerbSchedules   Verb = "plan backups"
 )
 
 // May reports whether the actor may do the verb to something owned by owner
@@ -67,7 +68,7 @@ func (a Actor) May(v Verb, owner string) error {
 		ok = true
 	case RoleOperator:
 		switch v {
-		case VerbReadApp, VerbDeploy, VerbChangeApp, VerbReadHosts:
+		case VerbReadApp, VerbDeploy, VerbChangeApp, VerbReadHosts, VerbSchedules:
 			ok = true
 		}
 	case RoleUser:

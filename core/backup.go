@@ -334,6 +334,7 @@ type backupOrder struct {
 	Why      string
 	By       string // a user, or cron
 	Schedule uint64
+	Job      uint64 // that makes it
 }
 
 // newBackup writes the record of a backup that is about to be made.
@@ -346,6 +347,6 @@ func (c *Core) newBackup(tx *store.Tx, rec app, o backupOrder) (backup, error) {
 		return backup{}, err
 	}
 	b := backup{ID: id, App: rec.ID, Hostname: rec.Hostname, Owner: rec.Owner, Status: BackupCreating, Why: o.Why, By: o.By, Schedule: o.Schedule,
-		Host: rec.Host, Node: rec.Node, VMID: rec.VMID, Storage: o.Storage, Mode: o.Mode, Compress: o.Compress, Note: o.Note, CreatedAt: c.now(), As: &rec}
+		Host: rec.Host, Node: rec.Node, VMID: rec.VMID, Storage: o.Storage, Mode: o.Mode, Compress: o.Compress, Note: o.Note, CreatedAt: c.now(), Job: o.Job, As: &rec}
 	return b, c.putBackup(tx, b)
 }

@@ -23,6 +23,9 @@ func (c *Core) registerBackups() {
 	register(c, c.removalWorkflow())
 	register(c, c.restoreWorkflow())
 	register(c, c.restoreAsWorkflow())
+	register(c, c.scheduleWorkflow())
+	register(c, c.pruneWorkflow())
+	register(c, c.scanWorkflow())
 }
 
 // backupWorkflow makes one backup.

@@ -42,6 +42,7 @@ func (c *Core) dumpSlot(appID string) (name string, places int) {
 // to. Without a record yet, the order makes one.
 func (d *work[D]) backUp(ctx context.Context, m *dumping, o backupOrder) error {
 	if m.Backup == 0 {
+		o.Job = d.Job().ID
 		err := d.Save(func(tx *store.Tx) error {
 			b, err := d.c.newBackup(tx, d.app, o)
 			m.Backup = b.ID

@@ -97,13 +97,15 @@ type Core struct {
 	manifestTable *store.Table[keptManifest]
 	manifests     sync.Map // those of the table, by key
 	backups       *store.Table[backup]
+	scheduleTable *store.Table[schedule]
 	shelf         *shelf
 
-	mu       sync.RWMutex // guards what follows
-	appCache map[string]app
-	hosts    map[string]*liveHost
-	present  map[*Presence]bool
-	reading  map[string]int // logs being followed, by "host/node"
+	mu        sync.RWMutex // guards what follows
+	appCache  map[string]app
+	hosts     map[string]*liveHost
+	present   map[*Presence]bool
+	schedules map[uint64]schedule
+	reading   map[string]int // logs being followed, by "host/node"
 
 	hub hub
 }
@@ -141,7 +143,7 @@ func Open(cfg Config) (*Core, error) {
 		metaTable:     store.NewTable("meta_facts", func(m meta) string { return m.ID }),
 		snapshots:     store.NewTable("snapshots", func(s savedSnapshot) string { return s.Host }),
 		manifestTable: newManifestTable(),
-		backups:       newBackupTable(), shelf: newShelf(),
+		backups:       newBackupTable(), scheduleTable: newScheduleTable(), shelf: newShelf(), schedules: map[uint64]schedule{},
 		appCache:      map[string]app{}, hosts: map[string]*liveHost{}, present: map[*Presence]bool{}, reading: map[string]int{},
 	}
 	c.hub.init()
@@ -202,6 +204,9 @@ func (c *Core) open() error {
 	}
 	c.registerBackups()
 	if err := c.loadHosts(); err != nil {
+		return err
+	}
+	if err := c.loadSchedules(); err != nil {
 		return err
 	}
 	c.rebuild()

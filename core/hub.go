@@ -131,7 +131,7 @@ func (c *Core) World(a Actor) *World {
 
 // seenBy leaves out what the actor may not see.
 func (w *World) seenBy(a Actor) *World {
-	s := &World{At: w.At, Totals: w.Totals}
+	s := &World{At: w.At, Totals: w.Totals, BackupsRev: w.BackupsRev}
 	hosts := a.May(VerbReadHosts, "") == nil
 	if hosts {
 		s.Hosts, s.Nodes = w.Hosts, w.Nodes
@@ -143,6 +143,7 @@ func (w *World) seenBy(a Actor) *World {
 			apps["app/"+app.ID] = true
 		}
 	}
+	s.Protected = w.Protected.of(s.Apps)
 	jobs := map[string]bool{}
 	for _, j := range w.Jobs {
 		if a.sees(j.Owner) || j.AppID != "" && apps["app/"+j.AppID] {

@@ -15,13 +15,10 @@ import (
 
 // jobView shows a job; all its texts are safe to print.
 func jobView(j jobs.Job) JobView {
-	v := JobView{ID: j.ID, Kind: j.Kind, Title: SafeText(j.Title, 120), Target: SafeText(j.SubjectTitle, 64), Owner: j.Owner,
+	v := JobView{ID: j.ID, Kind: j.Kind, Title: SafeText(j.Title, 120), AppID: subjectApp(j), Target: SafeText(j.SubjectTitle, 64), Owner: j.Owner,
 		State: string(j.State), Ended: j.State.Ended(), Progress: j.Progress, Note: SafeText(j.Note, 120), Waiting: SafeText(waiting(j), 200),
 		RetryAt: j.RetryAt, Attempt: j.Attempt, Step: min(j.Step+1, len(j.Steps)), CancelBy: j.CancelBy,
-		CreatedAt: j.Created, StartedAt: j.Started, EndedAt: j.Ended}
-	if !strings.HasPrefix(j.Subject, houseSubject) {
-		v.AppID = j.Subject
-	}
+		CreatedAt: j.Created, StartedAt: j.Started, EndedAt: j.Ended, turn: j.Queues() || j.Kind == "schedule"}
 	if f := j.Failure; f != nil {
 		v.Error, v.Hint, v.Left = SafeText(f.Text, 400), SafeText(f.Hint, 300), SafeText(f.Left, 300)
 	}
@@ -32,6 +29,15 @@ func jobView(j jobs.Job) JobView {
 		v.Steps = append(v.Steps, StepView{Name: s.Name, Title: s.Title, State: string(s.State), Progress: s.Progress, Note: SafeText(s.Note, 120), StartedAt: s.Started, EndedAt: s.Ended})
 	}
 	return v
+}
+
+// subjectApp is the app a job is about, "" if it is about something else: a
+// backup, a schedule.
+func subjectApp(j jobs.Job) string {
+	if strings.Contains(j.Subject, "/") {
+		return ""
+	}
+	return j.Subject
 }
 
 // waiting says what a job waits for.
@@ -220,6 +226,7 @@ func (c *Core) CancelJob(_ context.Context, a Actor, id uint64) (JobView, error)
 // classify tells the engine what a failed step may hope for.
 func classify(err error) jobs.Verdict {
 	var e *Error
+	var turns *errTurns
 	hint := ""
 	if errors.As(err, &e) {
 		hint = e.Hint
@@ -235,6 +242,8 @@ func classify(err error) jobs.Verdict {
 		return jobs.Verdict{Kind: jobs.Wait, Reason: hostIn(err) + " to be trusted again", Hint: "find out why its key has changed: `hosts trust` shows both keys and accepts the new one"}
 	case is(pve.ErrUnreachable, ErrUnreachable):
 		return jobs.Verdict{Kind: jobs.Wait, Reason: hostIn(err), Hint: hint} // the same for all jobs that wait for one host: the engine looks for them together
+	case errors.As(err, &turns):
+		return jobs.Verdict{Kind: jobs.Wait, Reason: turns.what}
 	case is(pve.ErrTimeout, pve.ErrLocked, pve.ErrNoQuorum, pve.ErrBusy, pve.ErrTaskLost, pve.ErrChanged, errPassing, context.DeadlineExceeded):
 		return jobs.Verdict{Kind: jobs.Retry, Reason: err.Error(), Hint: hint}
 	case is(pve.ErrPermission, pve.ErrAuth):

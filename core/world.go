@@ -12,6 +12,9 @@ type World struct {
 	Jobs   []JobView // unfinished first, then the latest ended ones, newest first
 	Alerts []Alert   // worst first
 	Totals Totals
+
+	Protected  Protected
+	BackupsRev uint64 // another number: what Backups, Schedules and PreviewPrune say has changed
 }
 
 // Totals are sums over the nodes that answered.
@@ -133,7 +136,8 @@ type AppView struct {
 	AsOf    time.Time `json:"as_of,omitzero"`
 	Drift   string    `json:"drift,omitempty"` // what the host says where it differs: "stopped outside Proximity"
 
-	Job *JobRef `json:"job,omitempty"` // the unfinished job on this app
+	Job        *JobRef     `json:"job,omitempty"`        // the unfinished job on this app
+	Protection *Protection `json:"protection,omitempty"` // nil: there is nothing to protect yet
 }
 
 // JobRef is a job in a word.
@@ -223,6 +227,8 @@ type JobView struct {
 	CreatedAt time.Time  `json:"created_at"`
 	StartedAt time.Time  `json:"started_at,omitzero"`
 	EndedAt   time.Time  `json:"ended_at,omitzero"`
+
+	turn bool // it waits for its turn, which needs nobody's attention
 }
 
 // StepView is one step of a job.

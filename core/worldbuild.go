@@ -31,7 +31,7 @@ func (c *Core) rebuild() {
 			}
 		}
 	}
-	records := c.cachedApps()
+	records, schedules := c.cachedApps(), c.cachedSchedules()
 	hosts := c.liveHosts()
 	snaps := map[string]*pve.Snapshot{}
 	for _, l := range hosts {
@@ -40,6 +40,7 @@ func (c *Core) rebuild() {
 	for _, a := range records {
 		v := c.appView(a, snaps[a.Host])
 		v.busy(live[a.ID])
+		v.Protection = c.protection(a, schedules)
 		w.Apps = append(w.Apps, v)
 	}
 	promised := c.promisedMB(records)
@@ -55,6 +56,8 @@ func (c *Core) rebuild() {
 		w.Nodes = append(w.Nodes, c.nodeViews(l, s, records, promised)...)
 	}
 	w.total(snaps)
+	w.protect(schedules)
+	w.BackupsRev = c.shelf.revision()
 	w.alert()
 	c.hub.world.Store(w)
 }
@@ -75,6 +78,9 @@ func (c *Core) worldJobs() []JobView {
 		c.log.Error("list the jobs", "error", err)
 	}
 	for _, j := range ended {
+		if j.Kind == "backup-scan" && j.State == jobs.Succeeded {
+			continue // housekeeping that went well is no news
+		}
 		views = append(views, jobView(j))
 	}
 	return views
@@ -87,6 +93,7 @@ func (c *Core) viewApp(a app) AppView {
 		s = l.poller.Snapshot()
 	}
 	v := c.appView(a, s)
+	v.Protection = c.protection(a, c.cachedSchedules())
 	for _, j := range c.engine.Live() {
 		if jv := jobView(j); slices.Contains(jv.holds(), a.ID) {
 			v.busy(jv.ref())
@@ -332,8 +339,13 @@ func (w *World) alert() {
 			add("warning", "app/"+a.ID, "%s was %s", a.Hostname, a.Drift)
 		}
 	}
+	for _, a := range w.Apps {
+		if p := a.Protection; p != nil && p.Alert != "" {
+			add(p.level(), "app/"+a.ID, "%s: %s", a.Hostname, p.Alert).Since = p.Since
+		}
+	}
 	for _, j := range w.Jobs {
-		if !j.Ended && j.State == string(jobs.Waiting) && j.Waiting != "" {
+		if !j.Ended && j.State == string(jobs.Waiting) && j.Waiting != "" && !j.turn {
 			add("warning", jobObject(j.ID), "%s: %s", j.Title, j.Waiting)
 		}
 	}

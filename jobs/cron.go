@@ -97,6 +97,22 @@ func CheckCron(expression, zone string) error {
 	return err
 }
 
+// NextTimes returns the next n times of a schedule after a moment.
+func NextTimes(expression, zone string, after time.Time, n int) ([]time.Time, error) {
+	schedule, err := parseCron(expression, zone)
+	if err != nil {
+		return nil, err
+	}
+	var times []time.Time
+	for range n {
+		if after = schedule.Next(after); after.IsZero() {
+			break
+		}
+		times = append(times, after)
+	}
+	return times, nil
+}
+
 func parseCron(expression, zone string) (cron.Schedule, error) {
 	location := time.Local
 	if zone != "" {

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"proximity/store"
@@ -73,6 +74,9 @@ type Job struct {
 	Note     string          `json:"note,omitempty"` // of the current step
 	Data     json.RawMessage `json:"data,omitempty"`
 }
+
+// Queues reports whether the job waits for nothing but its turn: a place that others have.
+func (j Job) Queues() bool { return strings.HasPrefix(j.WaitingFor, placeText) }
 
 // StepStateKind is where a step stands.
 type StepStateKind string

@@ -167,7 +167,10 @@ func (l *live) place(i int) (p place, err error) {
 	return p, err
 }
 
-func (p place) text() string { return "a free place on " + p.slot }
+// placeText begins what a job that waits for its turn waits for.
+const placeText = "a free place on "
+
+func (p place) text() string { return placeText + p.slot }
 
 // attempt runs Observe, if the step may have begun before, and Do, under the step's time limit and the cancel's hand.
 func (l *live) attempt(ctx context.Context, st *step, first bool) error {

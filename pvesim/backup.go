@@ -303,6 +303,29 @@ func (t *task) archive(d *dump, g *guest, mode string, running bool, name string
 	return nil
 }
 
+// AddArchive puts a backup of a guest on a storage, as one that was made at another time by somebody else. The guest
+// need not be there (any more). It returns the volume's id.
+func (c *Cluster) AddArchive(node, storage string, vmid int, at time.Time) string {
+	c.mu.Lock()
+	g := c.guests[vmid]
+	c.mu.Unlock()
+	kept := &backup{Conf: config{"hostname": fmt.Sprintf("gone-%d", vmid), "rootfs": fmt.Sprintf("local-lvm:vm-%d-disk-0,size=8G", vmid)}, OS: "debian", Bytes: 600 << 20}
+	if g != nil {
+		kept.State = c.snapshotInside(g)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if g != nil {
+		kept.Conf, kept.Raw, kept.OS = g.Conf.clone(), slices.Clone(g.Raw), g.OS
+	}
+	v := &volume{
+		Volid:   fmt.Sprintf("%s:backup/vzdump-lxc-%d-%s.tar.zst", storage, vmid, at.UTC().Format("2006_01_02-15_04_05")),
+		Storage: storage, Node: node, Content: "backup", Format: "tar.zst", Size: kept.Bytes * 43 / 100, Used: kept.Bytes * 43 / 100, CTime: at.Unix(), VMID: vmid, Subtype: "lxc", Backup: kept,
+	}
+	c.addVolume(v)
+	return v.Volid
+}
+
 // archiveName is a free name for a backup: its time has seconds, and two in one second must not meet.
 func (t *task) archiveName(s *storage, g *guest, kind, ending string) (volid string, at time.Time) {
 	t.locked(func() {

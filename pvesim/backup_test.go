@@ -158,7 +158,7 @@ func TestRetention(t *testing.T) {
 		{Volid: "p", CTime: day(1, 1), Protected: true},
 	}
 	for keep, want := range map[string]string{
-		"": "abcdep", "keep-all=1": "abcdep", "keep-last=2": "dep", "keep-daily=2": "cep", "keep-last=1,keep-daily=2": "bcep", "keep-hourly=3": "cdep", "keep-yearly=1": "ep",
+		"": "abcdep", "keep-all=1": "abcdep", "keep-last=0": "abcdep", "keep-last=2": "dep", "keep-daily=2": "cep", "keep-last=1,keep-daily=2": "bcep", "keep-hourly=3": "cdep", "keep-yearly=1": "ep",
 	} {
 		q := &call{p: map[string]string{"prune-backups": keep}}
 		got := ""

@@ -3,6 +3,7 @@ package pvesim
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"time"
@@ -23,7 +24,8 @@ func marks(backups []*volume, keep map[string]string) map[*volume]string {
 			open = append(open, v)
 		}
 	}
-	if keep["keep-all"] == "1" || len(keep) == 0 {
+	positive := slices.ContainsFunc(slices.Collect(maps.Keys(keep)), func(k string) bool { n, _ := strconv.Atoi(keep[k]); return k != "keep-all" && n > 0 })
+	if keep["keep-all"] == "1" || !positive {
 		for _, v := range open {
 			out[v] = "keep"
 		}
@@ -51,7 +53,7 @@ func markPeriod(open []*volume, out map[*volume]string, n int, layout string) {
 		at := time.Unix(v.CTime, 0).UTC()
 		switch layout {
 		case "":
-			return v.Volid
+			return fmt.Sprint(v.CTime)
 		case "week":
 			year, week := at.ISOWeek()
 			return fmt.Sprint(year, "/", week)
