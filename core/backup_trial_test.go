@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // backupTrials are the verbs on backups. The app is one that is stopped for its
@@ -18,6 +19,12 @@ func backupTrials() []trial {
 		ready(w)
 		w.note["backup"] = strconv.FormatUint(w.backedUp("tool", BackupRequest{}).ID, 10)
 		w.sh("tool", "echo two >/root/state")
+	}
+	planned := func(w *bench) {
+		ready(w)
+		now := time.Now().UTC()
+		w.aged(w.sim, "tool", now.Add(-72*time.Hour), now.Add(-48*time.Hour), now.Add(-24*time.Hour))
+		w.saved(ScheduleRequest{Name: "nightly", Cron: "0 2 1 1 *", Keep: Retention{Last: 1}})
 	}
 	id := func(w *bench) uint64 { return parseID(w.note["backup"]) }
 	return []trial{
@@ -51,6 +58,23 @@ func backupTrials() []trial {
 			act:    func(w *bench) uint64 { return w.accepted(w.DeleteBackup(context.Background(), admin, id(w))) },
 			check:  func(w *bench) { w.kept(0) },
 			undone: func(w *bench) { w.kept(1) }},
+		{name: "prune", prepare: planned,
+			act:    func(w *bench) uint64 { return w.accepted(w.PruneSchedule(context.Background(), admin, "nightly")) },
+			check:  func(w *bench) { w.kept(1) },
+			undone: func(w *bench) { w.kept(3) }},
+		{name: "schedule", prepare: planned,
+			act:   func(w *bench) uint64 { return w.accepted(w.RunSchedule(context.Background(), admin, "nightly")) },
+			check: func(w *bench) {
+				w.settle()
+				left := 1
+				for _, j := range w.jobsOf() {
+					if j.Kind == "prune" && j.State != "succeeded" { // that is a job of its own
+						left = 4
+					}
+				}
+				w.kept(left)
+				w.serves("tool")
+			}},
 	}
 }
 

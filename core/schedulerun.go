@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"proximity/jobs"
@@ -80,7 +81,22 @@ func (c *Core) backUpAll(_ context.Context, r *jobs.Run[runningSchedule]) error 
 	if open > 0 {
 		return &errTurns{fmt.Sprintf("%d of %d backups", open, len(d.Apps))}
 	}
-	return nil
+	return d.failures()
+}
+
+// failures says which backups of the run failed.
+func (d *runningSchedule) failures() error {
+	var names []string
+	var last uint64
+	for _, a := range d.Apps {
+		if a.State == "failed" {
+			names, last = append(names, a.Name), a.Job
+		}
+	}
+	if len(names) == 0 {
+		return nil
+	}
+	return &Error{Kind: ErrFailed, Text: fmt.Sprintf("%d of %d backups failed: %s", len(names), len(d.Apps), SafeText(strings.Join(names, ", "), 200)), Hint: fmt.Sprintf("`job %d` says why", last)}
 }
 
 // backUpOne begins the backup of an app, or looks how it went.
@@ -169,7 +185,7 @@ func (c *Core) scheduleFinish(tx *store.Tx, j jobs.Job, d *runningSchedule) erro
 	if err := c.auditEnd(tx, j, "schedule.ran", fmt.Sprintf("%s: %d ok, %d failed, %d skipped", s.Name, s.Run.OK, s.Run.Failed, s.Run.Skipped)); err != nil {
 		return err
 	}
-	if j.State != jobs.Succeeded || s.Keep.all() || len(fresh) == 0 {
+	if j.State == jobs.Cancelled || s.Keep.all() || len(fresh) == 0 {
 		return nil
 	}
 	// Like vzdump, only where a new backup has just been made.
