@@ -63,7 +63,7 @@ func backupTrials() []trial {
 			check:  func(w *bench) { w.kept(1) },
 			undone: func(w *bench) { w.kept(3) }},
 		{name: "schedule", prepare: planned,
-			act:   func(w *bench) uint64 { return w.accepted(w.RunSchedule(context.Background(), admin, "nightly")) },
+			act: func(w *bench) uint64 { return w.accepted(w.RunSchedule(context.Background(), admin, "nightly")) },
 			check: func(w *bench) {
 				w.settle()
 				left := 1
