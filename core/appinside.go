@@ -33,13 +33,18 @@ var (
 // it leaves there is named for the job: a container may outlive it, be cloned
 // and be restored.
 func (d *work[D]) script(ctx context.Context, name, script string) (exit int, tail []string, err error) {
-	j := d.Job()
-	file := fmt.Sprintf("%d-%x-%s", j.ID, j.Created.Unix(), name)
+	file := d.file(name)
 	if n := d.rec.Tried[name]; n > 0 {
 		file += "." + strconv.Itoa(n)
 	}
 	var m meter
 	return d.c.inside(ctx, d.host, d.app, file, script, func(line string) { d.say(&m, line) })
+}
+
+// file names what a script of this job leaves inside a container.
+func (d *work[D]) file(name string) string {
+	j := d.Job()
+	return fmt.Sprintf("%d-%x-%s", j.ID, j.Created.Unix(), name)
 }
 
 // again makes the next run of a script a new one, after it failed.

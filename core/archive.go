@@ -85,7 +85,6 @@ func (c *Core) removeBackupsOf(ctx context.Context, appID string, say func(jobs.
 type removal struct {
 	Backup uint64
 	Was    BackupStatus // to go back to
-	App    string       // hostname, for the audit
 }
 
 // removalWorkflow deletes one backup from its storage.
@@ -122,19 +121,7 @@ func (c *Core) removalFinish(tx *store.Tx, j jobs.Job, d *removal) error {
 			return err
 		}
 	}
-	return c.auditEnd(tx, j, "backup.deleted", fmt.Sprintf("%d of %s", d.Backup, d.App))
-}
-
-// auditEnd records how a job ended.
-func (c *Core) auditEnd(tx *store.Tx, j jobs.Job, action, target string) error {
-	var result error
-	switch {
-	case j.Failure != nil:
-		result = errors.New(j.Failure.Text)
-	case j.State != jobs.Succeeded:
-		result = errors.New(string(j.State))
-	}
-	return c.auditTx(tx, Actor{User: j.Owner, Via: ViaScheduler}, action, target, result, fmt.Sprintf("job %d", j.ID))
+	return c.auditEnd(tx, j)
 }
 
 // DeleteBackup starts a job that removes a backup and its archive. One that is
@@ -155,12 +142,12 @@ func (c *Core) DeleteBackup(_ context.Context, a Actor, id uint64) (JobView, err
 					return &Error{Kind: ErrConflict, Text: fmt.Sprintf("backup %d is pinned", id), Hint: fmt.Sprintf("`pin %d --off` lets it go", id)}
 				}
 				job, err = c.engine.Enqueue(tx, jobs.Spec{Kind: "backup-delete", Subject: fmt.Sprintf("backup/%d", id), SubjectTitle: r.Hostname, Owner: a.User, OwnerVia: string(a.Via),
-					Title: "delete a backup of " + r.Hostname, Data: removal{Backup: id, Was: r.Status, App: r.Hostname}})
+					Title: "delete a backup of " + r.Hostname, Data: removal{Backup: id, Was: r.Status}})
 				if err != nil {
 					return busy(err)
 				}
 				r.Status, r.Job = BackupDeleting, job.ID
-				return c.auditTx(tx, a, "backup.delete", fmt.Sprintf("%d of %s", id, r.Hostname), nil, fmt.Sprintf("job %d", job.ID))
+				return c.auditJob(tx, a, "backup.delete", fmt.Sprintf("%d of %s", id, r.Hostname), job.ID, r.VolID)
 			})
 		})
 	}

@@ -110,7 +110,7 @@ func TestBackupsOutliveTheirApp(t *testing.T) {
 	secrets := must2(r.AppSecrets(t.Context(), admin, "news"))
 	b := r.backedUp("news", BackupRequest{})
 	other := r.backedUp("news", BackupRequest{})
-	r.succeeds(r.DoApp(t.Context(), admin, DeleteApp, "news"))
+	r.succeeds(r.DeleteApp(t.Context(), admin, "news", DeleteOptions{Now: true}))
 	if got := must2(r.Backup(t.Context(), admin, b.ID)); !got.Orphaned || got.App != "news" || got.Status != BackupCompleted {
 		t.Errorf("after the delete the backup is %+v", got)
 	}

@@ -217,7 +217,16 @@ func TestAnAppIsHeldStillForItsSnapshot(t *testing.T) {
 	r := openRig(t, testConfig(t.TempDir()))
 	r.connect(sim)
 	app := r.deployed("uptime-kuma", "status")
+	finish := sim.Inject(pvesim.Fault{Method: "POST", Path: "/nodes/*/vzdump", Times: 1, Do: "stall-task:5m"}) // a large archive
 	_, job, err := r.BackupApp(t.Context(), admin, "status", BackupRequest{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.until("the app goes on", func() bool { return strings.Contains(r.jobLog(job.ID), "Started") })
+	if j, err := r.Job(t.Context(), admin, job.ID); err != nil || j.Ended {
+		t.Errorf("the archive is done already: %+v, %v", j, err)
+	}
+	finish()
 	j := r.succeeds(job, err)
 	log := r.jobLog(j.ID)
 	order := []string{"hold the app still", "Stopped", "creating vzdump archive", "Started", "Finished Backup of VM"}

@@ -3,7 +3,6 @@ package core
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 
 	"proximity/jobs"
@@ -47,19 +46,10 @@ func (c *Core) backupWorkflow() jobs.Workflow[backingUp] {
 		Undo: at(func(ctx context.Context, w *work[backingUp]) error { return w.unBackUp(ctx, &w.Data.dumping) })}
 	return jobs.Workflow[backingUp]{Kind: "backup", Retries: 2, Backoff: c.evenly, Steps: []jobs.Step[backingUp]{step},
 		Finish: func(tx *store.Tx, j jobs.Job, d *backingUp) error {
-			name := d.App
-			b, err := c.backups.Get(tx, store.Key(d.Backup))
-			switch {
-			case errors.Is(err, store.ErrNotFound):
-			case err != nil:
+			if err := ignore(c.failBackup(tx, d.Backup, j), store.ErrNotFound); err != nil {
 				return err
-			default:
-				name = b.Hostname
-				if err := c.failBackup(tx, b.ID, j); err != nil {
-					return err
-				}
 			}
-			return c.auditEnd(tx, j, "app.backed-up", name)
+			return c.auditEnd(tx, j)
 		}}
 }
 
@@ -111,7 +101,7 @@ func (c *Core) backupTx(tx *store.Tx, a Actor, appID string, o backupOrder) (bac
 	if err := c.putBackup(tx, b); err != nil {
 		return backup{}, jobs.Job{}, err
 	}
-	return b, job, c.auditTx(tx, a, "app.backup", rec.Hostname, nil, fmt.Sprintf("job %d backup %d %s", job.ID, b.ID, o.Why))
+	return b, job, c.auditJob(tx, a, "app.backup", rec.Hostname, job.ID, fmt.Sprintf("backup %d, %s", b.ID, o.Why))
 }
 
 // backable refuses where there is nothing sound to back up.

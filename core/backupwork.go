@@ -23,7 +23,6 @@ type dumping struct {
 	Task   pve.UPID
 	VolID  string // as vzdump has named it
 	Still  bool   // the app is held still, or about to be
-	Tries  int    // runs of the scripts inside
 }
 
 // dumpTimeout bounds the making and the restoring of an archive: terabytes take

@@ -3,7 +3,6 @@ package core
 import (
 	"context"
 	"fmt"
-	"strconv"
 	"strings"
 
 	"proximity/core/catalog"
@@ -30,33 +29,31 @@ func stopsServices(m *catalog.Manifest, mode string) bool {
 // composeFunc defines a shell function that calls an app's compose.
 func composeFunc(a app) string { return "compose() { " + compose(a) + "\"$@\"; }\n" }
 
-// hookFile is the beginning of the files that the scripts around a backup leave
-// inside the container; those of earlier backups are removed.
-func hookFile(id uint64) string { return "backup-" + strconv.FormatUint(id, 10) + "-" }
-
 // beforeBackup is the script that holds the app still. Which services ran is
-// written down first, for afterBackup, and survives a second run.
-func beforeBackup(a app, m *catalog.Manifest, id uint64, mode string) string {
-	s := fmt.Sprintf("cd /var/lib/proximity && for f in backup-*; do case $f in %s*) ;; *) rm -f -- \"$f\" ;; esac; done\nset -e\n", hookFile(id)) + composeFunc(a)
+// written down in a file first, for afterBackup, and survives a second run. What
+// earlier backups left there is removed.
+func beforeBackup(a app, m *catalog.Manifest, mode, running string) string {
+	mine, _, _ := strings.Cut(running, "services")
+	s := fmt.Sprintf("cd /var/lib/proximity && for f in *_backup*; do case $f in %s*) ;; *) rm -f -- \"$f\" ;; esac; done\nset -e\n", mine) + composeFunc(a)
 	for _, step := range m.Backup.Pre {
 		s += serviceCommand(step) + "\n"
 	}
 	if stopsServices(m, mode) {
-		running := pve.Quote("/var/lib/proximity/" + hookFile(id) + "services")
-		s += "[ -s " + running + " ] || compose ps --status running --services >" + running + "\ncompose stop\n"
+		file := "/var/lib/proximity/" + running
+		s += "[ -s " + file + " ] || compose ps --status running --services >" + file + "\ncompose stop\n"
 	}
 	return s
 }
 
 // afterBackup is the script that lets the app go on. All of it is done, even
 // when a part fails.
-func afterBackup(a app, m *catalog.Manifest, id uint64, mode string) string {
-	running := pve.Quote("/var/lib/proximity/" + hookFile(id) + "services")
+func afterBackup(a app, m *catalog.Manifest, mode, running string) string {
+	file := "/var/lib/proximity/" + running
 	s := "for i in $(seq 60); do docker info >/dev/null 2>&1 && break; sleep 1; done\ncode=0\n" + composeFunc(a)
 	if mode == "stop" { // the container was restarted
 		s += "compose start || code=$?\n"
 	}
-	s += "if [ -s " + running + " ]; then compose start $(cat " + running + ") || code=$?; fi\n"
+	s += "if [ -s " + file + " ]; then compose start $(cat " + file + ") || code=$?; fi\n"
 	for _, step := range m.Backup.Post {
 		s += serviceCommand(step) + " || code=$?\n"
 	}
@@ -79,6 +76,13 @@ func (c *Core) manifestOf(a app) *catalog.Manifest {
 	return m
 }
 
+// The names of the scripts around a backup.
+const (
+	before      = "before_backup"
+	after       = "after_backup"
+	runningFile = "services_backup"
+)
+
 // freeze holds the app still.
 func (d *work[D]) freeze(ctx context.Context, m *dumping, b backup) error {
 	manifest := d.c.manifestOf(d.app)
@@ -90,13 +94,13 @@ func (d *work[D]) freeze(ctx context.Context, m *dumping, b backup) error {
 		return err // what does not run is still
 	}
 	if !m.Still { // else it was begun before a crash: that run is followed
-		m.Still, m.Tries = true, m.Tries+1
+		m.Still = true
 		if err := d.Save(); err != nil {
 			return err
 		}
 		d.Log(jobs.Info, "hold the app still")
 	}
-	return d.hook(ctx, m, "before", "getting the app ready for its backup", beforeBackup(d.app, manifest, b.ID, b.Mode))
+	return d.must(ctx, before, "getting the app ready for its backup", beforeBackup(d.app, manifest, b.Mode, d.file(runningFile)), false)
 }
 
 // thaw lets the app go on, if it is held.
@@ -113,26 +117,15 @@ func (d *work[D]) thaw(ctx context.Context, m *dumping, b backup) error {
 		if manifest == nil { // it has left the catalogue meanwhile: its services still wait
 			manifest = &catalog.Manifest{}
 		}
-		script := afterBackup(d.app, manifest, b.ID, b.Mode)
-		if err := d.hook(ctx, m, "after", "letting the app go on after its backup", script); err != nil {
+		if err := d.must(ctx, after, "letting the app go on after its backup", afterBackup(d.app, manifest, b.Mode, d.file(runningFile)), true); err != nil {
 			return err
 		}
 	}
 	m.Still = false
+	if d.rec.Tried == nil {
+		d.rec.Tried = map[string]int{}
+	}
+	d.rec.Tried[before]++ // another try is another run
+	d.rec.Tried[after]++
 	return d.Save()
-}
-
-// hook runs a script inside, once for each try.
-func (d *work[D]) hook(ctx context.Context, m *dumping, name, what, script string) error {
-	var bar meter
-	name = hookFile(m.Backup) + name + "." + strconv.Itoa(m.Tries)
-	exit, tail, err := d.c.inside(ctx, d.host, d.app, name, script, func(line string) { d.say(&bar, line) })
-	if err != nil || exit == 0 {
-		return err
-	}
-	m.Tries++ // another try is another run
-	if err := d.Save(); err != nil {
-		return err
-	}
-	return scriptError(what, exit, tail)
 }

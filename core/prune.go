@@ -32,7 +32,7 @@ func (c *Core) pruneWorkflow() jobs.Workflow[pruning] {
 					return err
 				}
 			}
-			return c.auditEnd(tx, j, "backups.pruned", fmt.Sprintf("%s: %d removed", d.Name, d.Removed))
+			return c.auditEnd(tx, j)
 		}}
 }
 

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -30,7 +29,6 @@ type restoring struct {
 	Keep         map[string]string // configuration that stays as it is now
 	Disk         string            // storage of the disk
 	Over, Return refill            // the restore; and of the safety copy, if it is undone
-	Tries        int               // runs of the script that brings the app up
 }
 
 // refill is what a job remembers of a restore it sends to Proxmox.
@@ -106,11 +104,10 @@ func (c *Core) restoreFinish(tx *store.Tx, j jobs.Job, d *restoring) error {
 		a.setStatus(d.Was, c.now())
 		a.Error, a.Hint = d.Error, d.Hint
 	default:
-		a.setStatus(StatusError, c.now())
-		a.Error = "restore failed: " + j.Failure.Text + "; left behind: " + j.Failure.Left
-		a.Hint = cmp.Or(j.Failure.Hint, "`backups "+a.Hostname+"` lists what can be restored")
+		a.fail(j.Kind, "restore failed: "+j.Failure.Text+"; left behind: "+j.Failure.Left,
+			cmp.Or(j.Failure.Hint, "`backups "+a.Hostname+"` lists what can be restored"), c.now())
 	}
-	if err := c.auditEnd(tx, j, "app.restored", a.Hostname); err != nil {
+	if err := c.auditEnd(tx, j); err != nil {
 		return err
 	}
 	return c.putApp(tx, a)
@@ -137,8 +134,7 @@ func (d *restoreAtWork) begin(ctx context.Context) error {
 	}
 	if gone {
 		d.Logf(jobs.Warning, "CT %d is gone: it is made anew", d.app.VMID)
-		d.Data.Disk, d.Data.Keep = d.app.Storage, d.c.identity(d.app)
-		return d.Save()
+		return d.anew(ctx)
 	}
 	d.Data.Keep = map[string]string{"unprivileged": "1"}
 	cfg, err := d.host.client.GuestConfig(ctx, d.app.Node, d.app.VMID)
@@ -158,6 +154,23 @@ func (d *restoreAtWork) begin(ctx context.Context) error {
 		d.Data.Disk = disk
 	}
 	d.Logf(jobs.Info, "restore %s of %s over CT %d on %s", d.backup.VolID, d.backup.TakenAt.Format(time.DateTime), d.app.VMID, d.app.Node)
+	return d.Save()
+}
+
+// anew writes down what a container made in the place of one that is gone is to
+// be like. An adopted one has nothing of ours: its archive says it all.
+func (d *restoreAtWork) anew(ctx context.Context) error {
+	d.Data.Disk = d.app.Storage
+	if !d.app.Adopted {
+		d.Data.Keep = d.c.identity(d.app)
+	}
+	if d.Data.Disk == "" {
+		cfg, err := d.host.client.BackupConfig(ctx, d.app.Node, d.backup.VolID)
+		if err != nil {
+			return err
+		}
+		d.Data.Disk, _, _ = strings.Cut(cfg.RootFS, ":")
+	}
 	return d.Save()
 }
 
@@ -201,24 +214,11 @@ func (d *restoreAtWork) unstop(ctx context.Context) error {
 	if gone, err := d.check(ctx); gone || err != nil {
 		return err
 	}
-	if err := d.quiet(ctx); err != nil { // a shutdown may still be on its way
+	if err := d.settle(ctx, "vzshutdown"); err != nil {
 		return err
 	}
 	d.rec.StartTask = ""
 	return d.work.start(ctx)
-}
-
-// quiet waits until no task of the container runs.
-func (d *work[D]) quiet(ctx context.Context) error {
-	for {
-		tasks, err := d.host.client.Tasks(ctx, d.app.Node, pve.TaskFilter{VMID: d.app.VMID, Source: "active"})
-		if err != nil || !slices.ContainsFunc(tasks, func(t pve.Task) bool { return t.Running }) {
-			return err
-		}
-		if err := pause(ctx, d.c.cfg.Pace.TaskPoll); err != nil {
-			return err
-		}
-	}
 }
 
 // safety makes a backup of what is there now.
@@ -436,17 +436,7 @@ func (d *restoreAtWork) up(ctx context.Context) error {
 	for _, step := range m.Backup.Restore {
 		s += serviceCommand(step) + "\n"
 	}
-	name := d.once("restore") + "." + strconv.Itoa(d.Data.Tries)
-	var bar meter
-	exit, tail, err := d.c.inside(ctx, d.host, d.app, name, s, func(line string) { d.say(&bar, line) })
-	if err != nil || exit == 0 {
-		return err
-	}
-	d.Data.Tries++ // another try is another run
-	if err := d.Save(); err != nil {
-		return err
-	}
-	return scriptError("bringing the restored app up", exit, tail)
+	return d.must(ctx, "restore_up", "bringing the restored app up", s, true)
 }
 
 func (d *restoreAtWork) complete(ctx context.Context) error {
@@ -494,7 +484,7 @@ func (c *Core) RestoreBackup(_ context.Context, a Actor, id uint64, r RestoreReq
 		if err := c.putBackup(tx, b); err != nil {
 			return err
 		}
-		return c.auditTx(tx, a, "app.restore", rec.Hostname, nil, fmt.Sprintf("job %d backup %d", job.ID, id))
+		return c.auditJob(tx, a, "app.restore", rec.Hostname, job.ID, fmt.Sprintf("backup %d", id))
 	})
 	if err != nil {
 		c.audit(a, "app.restore", cmp.Or(r.As, b.Hostname), err, fmt.Sprintf("backup %d", id))

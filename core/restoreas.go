@@ -61,6 +61,7 @@ func (c *Core) restoreAsTx(tx *store.Tx, a Actor, b *backup, hostname string) (a
 	p := &plan{app: *b.As, manifest: c.manifestOf(*b.As)}
 	p.app.ID, p.app.Hostname, p.app.Owner, p.app.MAC = newAppID(b.As.CatalogID), hostname, a.User, newMAC()
 	p.app.VMID, p.app.Address, p.app.PublicPort = 0, "", 0
+	p.app.Adopted, p.app.Adoption, p.app.Leaving, p.app.DeleteAt = false, nil, "", time.Time{} // the copy is ours
 	r := DeployRequest{Host: b.Host}
 	if !b.Shared {
 		r.Node = b.Node

@@ -182,7 +182,7 @@ func (c *Core) scheduleFinish(tx *store.Tx, j jobs.Job, d *runningSchedule) erro
 	if err := c.putSchedule(tx, s); err != nil {
 		return err
 	}
-	if err := c.auditEnd(tx, j, "schedule.ran", fmt.Sprintf("%s: %d ok, %d failed, %d skipped", s.Name, s.Run.OK, s.Run.Failed, s.Run.Skipped)); err != nil {
+	if err := c.auditEnd(tx, j); err != nil {
 		return err
 	}
 	if j.State == jobs.Cancelled || s.Keep.all() || len(fresh) == 0 {

@@ -96,7 +96,7 @@ func createGuest(q *call) (any, error) {
 		}
 		if b.start {
 			t.locked(func() {
-				t.c.spawn(node, "vzstart", vmidText(vmid), who, "", 0, func(t *task) error { return t.start(b.g) })
+				t.c.spawn(node, "vzstart", vmidText(vmid), who, "", nil, func(t *task) error { return t.start(b.g) })
 			})
 		}
 		return nil

@@ -7,6 +7,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -28,7 +29,7 @@ import (
 //	delay:2s      the answer comes that much later
 //	hang          no answer ever comes
 //	fail-task:text  the call's task fails half-way with that text
-//	stall-task:30s  the call's task takes that much longer, whatever the simulation's speed
+//	stall-task:30s  the call's task takes that much longer, whatever the simulation's speed; no longer than the fault
 //	lock:backup   the guest appears locked
 //	full          the storage is full
 type Fault struct {
@@ -64,6 +65,7 @@ type armedFault struct {
 	verb  string // Do up to the first colon
 	text  string // what follows
 	delay time.Duration
+	gone  chan struct{} // closed when the fault is taken away
 
 	mu    sync.Mutex
 	seen  int
@@ -78,7 +80,7 @@ func compileFault(f Fault) (*armedFault, error) {
 	if f.Probability < 0 || f.Probability > 1 {
 		return nil, fmt.Errorf("probability %v is not between 0 and 1", f.Probability)
 	}
-	a := &armedFault{Fault: f}
+	a := &armedFault{Fault: f, gone: make(chan struct{})}
 	pattern := regexp.QuoteMeta(f.Path)
 	pattern = strings.ReplaceAll(pattern, `\*\*`, `.*`)
 	pattern = strings.ReplaceAll(pattern, `\*`, `[^/]*`)
@@ -134,6 +136,9 @@ func (c *Cluster) Inject(f Fault) (remove func()) {
 	return func() {
 		c.mu.Lock()
 		defer c.mu.Unlock()
+		if slices.Contains(c.faults, a) {
+			close(a.gone)
+		}
 		var rest []*armedFault
 		for _, other := range c.faults {
 			if other != a {
@@ -165,6 +170,19 @@ func (c *Cluster) strike(method, path, node string) *armedFault {
 		}
 	}
 	return nil
+}
+
+// stalls waits for as long as the fault says; false when ctx ended first.
+func (a *armedFault) stalls(ctx context.Context) bool {
+	t := time.NewTimer(a.delay)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-a.gone:
+	case <-ctx.Done():
+		return false
+	}
+	return true
 }
 
 // wait sleeps for a real duration; false when ctx ended first.

@@ -15,8 +15,8 @@ type task struct {
 	cancel context.CancelFunc
 	done   chan struct{}
 	node   *node
-	fail   string        // text it is to fail with, from a fault
-	stall  time.Duration // how long it is to stand still, from a fault
+	fail   string      // text it is to fail with, from a fault
+	stall  *armedFault // that has it stand still once; nil for none
 
 	UPID   string   `json:"upid"`
 	Node   string   `json:"node"`
@@ -79,17 +79,17 @@ func (l *taskList) abandon(node string, now time.Time) {
 // exit status.
 func (q *call) spawn(kind, id string, work func(*task) error) string {
 	var fail string
-	var stall time.Duration
+	var stall *armedFault
 	if q.fault != nil && q.fault.verb == "fail-task" {
 		fail = q.fault.text
 	}
 	if q.fault != nil && q.fault.verb == "stall-task" {
-		stall = q.fault.delay
+		stall = q.fault
 	}
 	return q.Cluster.spawn(q.node, kind, id, q.who, fail, stall, work).UPID
 }
 
-func (c *Cluster) spawn(n *node, kind, id string, who identity, fail string, stall time.Duration, work func(*task) error) *task {
+func (c *Cluster) spawn(n *node, kind, id string, who identity, fail string, stall *armedFault, work func(*task) error) *task {
 	n.nextID++
 	now := c.now()
 	uptime := max(now.Sub(n.booted), 0)
@@ -146,9 +146,9 @@ func (t *task) logf(format string, args ...any) {
 // sleep takes a real duration at the simulation's speed. It fails when the task is interrupted, or when a fault wants
 // the task to fail: then after half of the time.
 func (t *task) sleep(d time.Duration) error {
-	if stall := t.stall; stall > 0 {
-		t.stall = 0
-		if !wait(t.ctx, stall) {
+	if stall := t.stall; stall != nil {
+		t.stall = nil
+		if !stall.stalls(t.ctx) {
 			return errInterrupted
 		}
 	}
