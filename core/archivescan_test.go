@@ -7,7 +7,6 @@ import (
 	"testing"
 	"time"
 
-	"proximity/jobs"
 	"proximity/pvesim"
 )
 
@@ -130,10 +129,13 @@ func TestBackupsOutliveTheirApp(t *testing.T) {
 		t.Error("it has other secrets than its files")
 	}
 	r.until("its page answers", func() bool { code, _, err := get(fresh.URL); return err == nil && code == 200 })
-	if err := r.removeBackupsOf(t.Context(), old.ID, func(jobs.Level, string) {}); err != nil {
+	// Another app goes with all it has, but for what is pinned.
+	pinned, gone := r.backedUp("news", BackupRequest{}), r.backedUp("news", BackupRequest{Storage: "local"})
+	if _, err := r.PinBackup(t.Context(), admin, pinned.ID, true); err != nil {
 		t.Fatal(err)
 	}
-	if left := r.archives("pve1", "nas"); len(left) != 0 {
-		t.Errorf("of backups %d and %d are left %v", b.ID, other.ID, left)
+	r.succeeds(r.DeleteApp(t.Context(), admin, "news", DeleteOptions{Now: true, WithBackups: true}))
+	if left := append(r.archives(gone.Node, "local"), r.archives("pve1", "nas")...); len(left) != 3 || !slices.Contains(left, pinned.VolID) || !slices.Contains(left, other.VolID) {
+		t.Errorf("left are %v", left)
 	}
 }

@@ -20,6 +20,7 @@ type deletion struct {
 	Destroying bool     // the container may be gone, or half gone, from here on
 	Gone       bool     // there is no container any more
 	Stranger   bool     // the container with its number is somebody else's
+	Backups    bool     // they go, too
 	guestRecord
 }
 
@@ -33,7 +34,8 @@ type standing struct {
 
 // DeleteOptions say how an app is deleted.
 type DeleteOptions struct {
-	Now bool // destroy it at once, instead of leaving time to change one's mind
+	Now         bool // destroy it at once, instead of leaving time to change one's mind
+	WithBackups bool // remove its backups, too; pinned ones stay
 }
 
 // deletionStep is a step of a delete.
@@ -108,11 +110,22 @@ func (d *deleting) pause(context.Context) error {
 	return jobs.Later(d.app.DeleteAt, "destroyed at "+d.app.DeleteAt.UTC().Format("15:04:05")+" UTC: `undelete "+d.app.Hostname+"` keeps it")
 }
 
-// finish destroys the container. What is recorded first is that it may be gone.
+// finish destroys the container, and then its backups if they are to go.
 func (d *deleting) finish(ctx context.Context) error {
-	if d.Data.Gone {
+	if !d.Data.Gone {
+		if err := d.destroyIt(ctx); err != nil {
+			return err
+		}
+	}
+	if !d.Data.Backups {
 		return nil
 	}
+	return d.c.removeBackupsOf(ctx, d.app.ID, d.Log)
+}
+
+// destroyIt destroys the container. What is recorded first is that it may be
+// gone.
+func (d *deleting) destroyIt(ctx context.Context) error {
 	d.Data.Destroying = true
 	if err := d.Save(); err != nil {
 		return err
@@ -122,7 +135,7 @@ func (d *deleting) finish(ctx context.Context) error {
 		return err
 	}
 	d.Data.Gone = true
-	return nil
+	return d.Save()
 }
 
 // startAgain brings an app that is kept after all back to its work.
@@ -191,7 +204,7 @@ func (c *Core) DeleteApp(_ context.Context, a Actor, name string, o DeleteOption
 		if rec.Adopted || rec.Lost {
 			return c.release(tx, a, rec)
 		}
-		job, err := c.enqueue(tx, a, "delete", rec, "delete "+rec.Hostname, deletion{App: rec.ID, Was: standingOf(rec)})
+		job, err := c.enqueue(tx, a, "delete", rec, "delete "+rec.Hostname, deletion{App: rec.ID, Was: standingOf(rec), Backups: o.WithBackups})
 		if err != nil {
 			return job, "", err
 		}
