@@ -73,12 +73,16 @@ func (r *run) backup() *cobra.Command {
 }
 
 func (r *run) backups() *cobra.Command {
-	return &cobra.Command{
-		Use:   "backups [NAME]",
-		Short: "List backups, newest first, of one app or all",
+	var scan, wait bool
+	c := &cobra.Command{
+		Use:   "backups [NAME] [--scan [--wait]]",
+		Short: "List backups, newest first, of one app or all; --scan looks for archives on the storages",
 		RunE: func(c *cobra.Command, args []string) error {
 			if len(args) > 1 {
 				return usage(c, "%s is one word too many", quote(args[1]))
+			}
+			if scan {
+				return r.begun(c, wait, func() (core.JobView, error) { return r.Core.ScanBackups(c.Context(), r.Actor) }, func(j core.JobView) any { return j })
 			}
 			name := strings.Join(args, "")
 			list, err := r.Core.Backups(c.Context(), r.Actor, name)
@@ -94,6 +98,9 @@ func (r *run) backups() *cobra.Command {
 			})
 		},
 	}
+	c.Flags().BoolVar(&scan, "scan", false, "look through the storages for archives that are new or gone")
+	waits(c, &wait)
+	return c
 }
 
 func (r *run) backupTable(list []core.BackupView) error {
@@ -249,4 +256,25 @@ func backupNumber(c *cobra.Command, s string) (uint64, error) {
 		return 0, usage(c, "%s is not the number of a backup", quote(s))
 	}
 	return n, nil
+}
+
+// protection is how well an app is backed up, in words.
+func (r *run) protection(p *core.Protection) string {
+	if p == nil {
+		return ""
+	}
+	s := "none that could be restored"
+	if p.Backups > 0 {
+		s = fmt.Sprintf("%s (%s), the last %s", count(p.Backups, "backup"), size(p.Size), r.when(p.Last))
+	}
+	switch {
+	case p.Schedule != "":
+		s += fmt.Sprintf("; next %s by schedule %s", r.when(p.Next), p.Schedule)
+	default:
+		s += "; no schedule covers it"
+	}
+	if p.Alert != "" {
+		s += "; " + p.Alert
+	}
+	return s
 }

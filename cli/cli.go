@@ -44,6 +44,14 @@ type Core interface {
 	DeleteBackup(ctx context.Context, a core.Actor, id uint64) (core.JobView, error)
 	NoteBackup(ctx context.Context, a core.Actor, id uint64, note string) (core.BackupView, error)
 	PinBackup(ctx context.Context, a core.Actor, id uint64, pinned bool) (core.BackupView, error)
+	ScanBackups(ctx context.Context, a core.Actor) (core.JobView, error)
+
+	Schedules(ctx context.Context, a core.Actor) ([]core.ScheduleView, error)
+	SaveSchedule(ctx context.Context, a core.Actor, of string, r core.ScheduleRequest) (core.ScheduleView, error)
+	RemoveSchedule(ctx context.Context, a core.Actor, name string) error
+	RunSchedule(ctx context.Context, a core.Actor, name string) (core.JobView, error)
+	PreviewPrune(ctx context.Context, a core.Actor, name string) ([]core.PruneMark, error)
+	PruneSchedule(ctx context.Context, a core.Actor, name string) (core.JobView, error)
 
 	Hosts(ctx context.Context, a core.Actor) ([]core.HostView, error)
 	AddHost(ctx context.Context, a core.Actor, r core.AddHostRequest) (core.HostView, error)
@@ -162,7 +170,7 @@ func (r *run) tree() *cobra.Command {
 	root.AddCommand(
 		r.apps(), r.app(), r.logs(), r.verb(core.StartApp, "Start an app"), r.verb(core.StopApp, "Stop an app"), r.verb(core.RestartApp, "Restart an app"), r.delete(),
 		r.catalog(), r.deploy(),
-		r.backup(), r.backups(), r.restore(), r.backupDelete(), r.backupNote(), r.pin(),
+		r.backup(), r.backups(), r.restore(), r.backupDelete(), r.backupNote(), r.pin(), r.schedules(),
 		r.jobs(), r.job(), r.cancel(),
 		r.hosts(), r.nodes(),
 		r.users(), r.whoami(), r.version(),
