@@ -40,6 +40,49 @@ func (d *work[D]) putFiles(ctx context.Context, files, was []catalog.File) error
 	return nil
 }
 
+// becomeOwn makes what runs in a copied container the app's own: its files move
+// from another app's folder to its own, and are written with its name, address
+// and port in them.
+func (d *work[D]) becomeOwn(ctx context.Context, from string) error {
+	if d.manifest == nil {
+		d.Logf(jobs.Info, "there is no recipe for %s: what runs in the container runs as it did", SafeText(d.app.CatalogID, 60))
+		return nil
+	}
+	was, now := pve.Quote(path.Join(appsDir, from)), pve.Quote(appDir(d.app))
+	move := "if [ -d " + was + " ] && [ ! -e " + now + " ]; then mv " + was + " " + now + "; fi"
+	if err := d.must(ctx, "move", "moving the app's files", move, true); err != nil {
+		return err
+	}
+	files, err := d.c.render(d.app, d.manifest)
+	if err != nil {
+		return err
+	}
+	if err := d.putFiles(ctx, files, nil); err != nil {
+		return err
+	}
+	d.Progress(1, "starting")
+	return d.up(ctx, "up", d.manifest)
+}
+
+// changeRootPassword gives a copied container the root password of its own
+// record. The script never touches a disk: it holds the password.
+func (d *work[D]) changeRootPassword(ctx context.Context) error {
+	password, err := d.c.ring.Unseal("app-root/"+d.app.ID, d.app.RootPassword)
+	if err != nil {
+		return fmt.Errorf("open the sealed root password of %s: %w", d.app.Hostname, err)
+	}
+	var said strings.Builder
+	exit, err := d.host.client.Exec(ctx, d.app.Node, d.app.VMID, "chpasswd <<'PROXIMITY'\nroot:"+string(password)+"\nPROXIMITY\n", &said)
+	if err != nil {
+		return err
+	}
+	if exit != 0 {
+		return passing{scriptError("changing the root password", exit, strings.Split(strings.TrimSpace(said.String()), "\n"))}
+	}
+	d.Log(jobs.Info, "the copy has a root password of its own")
+	return nil
+}
+
 // overwrites says whether a file takes the place of the one that is there.
 func overwrites(f catalog.File, there string, was []catalog.File) bool {
 	switch f.Overwrite {

@@ -116,11 +116,14 @@ func (d *deploying) preflight(ctx context.Context) error {
 	if err := d.reboot(ctx); err != nil {
 		return err
 	}
-	if err := d.must(ctx, "docker_again", "starting docker again", "for i in $(seq 60); do docker info >/dev/null 2>&1 && exit 0; sleep 1; done; exit 1", true); err != nil {
+	if err := d.must(ctx, "docker_again", "starting docker again", dockerUp, true); err != nil {
 		return err
 	}
 	return d.must(ctx, "preflight", "starting a first container inside CT "+strconv.Itoa(d.app.VMID), helloWorld, false)
 }
+
+// dockerUp waits for docker to answer, which it does some time after the boot.
+const dockerUp = "for i in $(seq 60); do docker info >/dev/null 2>&1 && exit 0; sleep 1; done; exit 1"
 
 // reboot stops and starts the container, and reads its address again.
 func (d *work[D]) reboot(ctx context.Context) error {

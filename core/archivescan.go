@@ -25,7 +25,7 @@ func (c *Core) scanWorkflow() jobs.Workflow[scanning] {
 		scan := &archiveScan{Run: r, c: c, budget: scanBudget}
 		return scan.run(ctx)
 	}}
-	return jobs.Workflow[scanning]{Kind: "backup-scan", Retries: 1, Backoff: c.evenly, Steps: []jobs.Step[scanning]{step}}
+	return jobs.Workflow[scanning]{Kind: "backup-scan", Keep: keptRuns, Retries: 1, Backoff: c.evenly, Steps: []jobs.Step[scanning]{step}}
 }
 
 // scanEvery is how often the storages are looked through.
@@ -38,31 +38,14 @@ const scanBudget = 50
 // scanSchedule has the storages looked through now and then.
 func (c *Core) scanSchedule() jobs.Schedule {
 	return jobs.Schedule{ID: "backup-scan", Cron: scanEvery, Enqueue: func(tx *store.Tx, _ time.Time) error {
-		_, err := c.scanTx(tx, Actor{User: cronUser, Via: ViaScheduler})
+		_, err := c.house(tx, housekeeper(), "backup-scan", houseSubject+"backup-scan", "look for archives", scanning{})
 		return err
 	}}
 }
 
-func (c *Core) scanTx(tx *store.Tx, a Actor) (jobs.Job, error) {
-	return c.engine.Enqueue(tx, jobs.Spec{Kind: "backup-scan", Subject: "backups/scan", SubjectTitle: "the storages", Owner: a.User, OwnerVia: string(a.Via),
-		Title: "look for archives", Data: scanning{}})
-}
-
 // ScanBackups starts a job that looks through the storages for archives.
 func (c *Core) ScanBackups(_ context.Context, a Actor) (JobView, error) {
-	err := a.May(VerbSchedules, "")
-	var job jobs.Job
-	if err == nil {
-		err = c.store.Update(func(tx *store.Tx) error {
-			job, err = c.scanTx(tx, a)
-			return busy(err)
-		})
-	}
-	c.audit(a, "backups.scan", "", err, "")
-	if err != nil {
-		return JobView{}, err
-	}
-	return jobView(job), nil
+	return c.housekeep(a, "backup-scan", houseSubject+"backup-scan", "look for archives", scanning{})
 }
 
 // archiveScan is a scan at work.

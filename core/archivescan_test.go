@@ -17,7 +17,7 @@ func TestTheStoragesAreLookedThrough(t *testing.T) {
 	sim := startSim(t, pvesim.Options{TaskTime: 0.01, Guests: 6})
 	r := openRig(t, testConfig(t.TempDir()))
 	r.connect(sim)
-	app := r.deployed("adminer", "tool")
+	app := r.running("adminer", "tool")
 	mine := r.backedUp("tool", BackupRequest{})
 	lost := r.backedUp("tool", BackupRequest{Storage: "local"})
 	theirs := sim.AddArchive(app.Node, "nas", app.VMID, time.Now().Add(-time.Hour)) // a job of Proxmox's own
@@ -47,13 +47,13 @@ func TestTheStoragesAreLookedThrough(t *testing.T) {
 		t.Fatal(err)
 	}
 	remove := sim.Inject(pvesim.Fault{Method: "GET", Path: "/nodes/*/storage/*/content", Do: "596"})
-	r.succeeds(r.ScanBackups(t.Context(), admin))
+	r.done(r.ScanBackups(t.Context(), admin))
 	if b := find(lost.VolID); !b.Missing.IsZero() {
 		t.Error("an archive is called missing though its storage did not answer")
 	}
 	remove()
 
-	r.succeeds(r.ScanBackups(t.Context(), admin))
+	r.done(r.ScanBackups(t.Context(), admin))
 	if b := find(lost.VolID); b.Missing.IsZero() || b.Status != BackupCompleted {
 		t.Errorf("an archive that is gone is %+v", b)
 	}
@@ -79,13 +79,13 @@ func TestTheStoragesAreLookedThrough(t *testing.T) {
 		t.Errorf("restoring a stranger's archive: %v", err)
 	}
 	n := len(must2(r.Backups(t.Context(), admin, "")))
-	r.succeeds(r.ScanBackups(t.Context(), admin))
+	r.done(r.ScanBackups(t.Context(), admin))
 	if again := len(must2(r.Backups(t.Context(), admin, ""))); again != n {
 		t.Errorf("a second look makes %d of %d records", again, n)
 	}
 	// What is gone can be forgotten, and what was found can be deleted.
-	r.succeeds(r.DeleteBackup(t.Context(), admin, lost.ID))
-	r.succeeds(r.DeleteBackup(t.Context(), admin, find(theirs).ID))
+	r.done(r.DeleteBackup(t.Context(), admin, lost.ID))
+	r.done(r.DeleteBackup(t.Context(), admin, find(theirs).ID))
 	if slices.Contains(r.archives(app.Node, "nas"), theirs) {
 		t.Error("the deleted archive is still there")
 	}
@@ -105,11 +105,11 @@ func TestBackupsOutliveTheirApp(t *testing.T) {
 	sim := startSim(t, pvesim.Options{TaskTime: 0.01})
 	r := openRig(t, testConfig(t.TempDir()))
 	r.connect(sim)
-	old := r.deployed("miniflux", "news")
+	old := r.running("miniflux", "news")
 	secrets := must2(r.AppSecrets(t.Context(), admin, "news"))
 	b := r.backedUp("news", BackupRequest{})
 	other := r.backedUp("news", BackupRequest{})
-	r.succeeds(r.DeleteApp(t.Context(), admin, "news", DeleteOptions{Now: true}))
+	r.done(r.DeleteApp(t.Context(), admin, "news", DeleteOptions{Now: true}))
 	if got := must2(r.Backup(t.Context(), admin, b.ID)); !got.Orphaned || got.App != "news" || got.Status != BackupCompleted {
 		t.Errorf("after the delete the backup is %+v", got)
 	}
@@ -120,7 +120,7 @@ func TestBackupsOutliveTheirApp(t *testing.T) {
 		t.Errorf("restoring over an app that is gone: %v", err)
 	}
 	_, job, err := r.RestoreBackup(t.Context(), admin, b.ID, RestoreRequest{As: "news"})
-	r.succeeds(job, err)
+	r.done(job, err)
 	fresh := must2(r.App(t.Context(), admin, "news"))
 	if fresh.ID == old.ID || fresh.Status != StatusRunning {
 		t.Errorf("the app is %+v", fresh)
@@ -134,7 +134,7 @@ func TestBackupsOutliveTheirApp(t *testing.T) {
 	if _, err := r.PinBackup(t.Context(), admin, pinned.ID, true); err != nil {
 		t.Fatal(err)
 	}
-	r.succeeds(r.DeleteApp(t.Context(), admin, "news", DeleteOptions{Now: true, WithBackups: true}))
+	r.done(r.DeleteApp(t.Context(), admin, "news", DeleteOptions{Now: true, WithBackups: true}))
 	if left := append(r.archives(gone.Node, "local"), r.archives("pve1", "nas")...); len(left) != 3 || !slices.Contains(left, pinned.VolID) || !slices.Contains(left, other.VolID) {
 		t.Errorf("left are %v", left)
 	}

@@ -332,7 +332,7 @@ func checkNote(note string) error {
 type backupOrder struct {
 	BackupRequest
 	Why      string
-	By       string // a user, or cron
+	By       string
 	Schedule uint64
 	Job      uint64 // that makes it
 }

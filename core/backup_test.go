@@ -10,20 +10,6 @@ import (
 	"proximity/pvesim"
 )
 
-// deployed deploys an app and waits until it runs.
-func (r *rig) deployed(catalogID, hostname string) AppView {
-	r.t.Helper()
-	app, job := r.deploy(DeployRequest{CatalogID: catalogID, Hostname: hostname})
-	if j := r.end(job.ID); j.State != "succeeded" {
-		r.t.Fatalf("deploy ended %s: %s\n%s", j.State, j.Error, r.dump())
-	}
-	app, err := r.App(r.t.Context(), admin, app.ID)
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	return app
-}
-
 // backedUp backs an app up, which must go well.
 func (r *rig) backedUp(name string, req BackupRequest) BackupView {
 	r.t.Helper()
@@ -38,19 +24,6 @@ func (r *rig) backedUp(name string, req BackupRequest) BackupView {
 		r.t.Fatal(err)
 	}
 	return b
-}
-
-// succeeds waits for a job that has to go well.
-func (r *rig) succeeds(job JobView, err error) JobView {
-	r.t.Helper()
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	j := r.end(job.ID)
-	if j.State != "succeeded" {
-		r.t.Fatalf("%s ended %s: %s (%s)\n%s", j.Title, j.State, j.Error, j.Left, r.dump())
-	}
-	return j
 }
 
 // archives are the names of a storage's archives.
@@ -108,7 +81,7 @@ func TestAnAppIsBackedUpRestoredAndItsBackupDeleted(t *testing.T) {
 	sim := startSim(t, pvesim.Options{TaskTime: 0.01})
 	r := openRig(t, testConfig(t.TempDir()))
 	r.connect(sim)
-	app := r.deployed("adminer", "tool")
+	app := r.running("adminer", "tool")
 	r.sh("tool", "echo one >/root/state")
 	before, _ := r.appNamed(admin, "tool")
 
@@ -122,7 +95,7 @@ func TestAnAppIsBackedUpRestoredAndItsBackupDeleted(t *testing.T) {
 
 	r.sh("tool", "echo two >/root/state")
 	_, job, err := r.RestoreBackup(t.Context(), admin, b.ID, RestoreRequest{})
-	r.succeeds(job, err)
+	r.done(job, err)
 	if got := r.sh("tool", "cat /root/state"); got != "one\n" {
 		t.Errorf("after the restore the container holds %q", got)
 	}
@@ -141,7 +114,7 @@ func TestAnAppIsBackedUpRestoredAndItsBackupDeleted(t *testing.T) {
 		t.Fatalf("its backups are %+v, %v", list, err)
 	}
 	_, job, err = r.RestoreBackup(t.Context(), admin, list[0].ID, RestoreRequest{NoSafety: true})
-	r.succeeds(job, err)
+	r.done(job, err)
 	if got := r.sh("tool", "cat /root/state"); got != "two\n" {
 		t.Errorf("the safety copy holds %q", got)
 	}
@@ -149,7 +122,7 @@ func TestAnAppIsBackedUpRestoredAndItsBackupDeleted(t *testing.T) {
 	if stats.Total != 2 || stats.Completed != 2 || stats.TotalSize != list[0].Size+list[1].Size {
 		t.Errorf("the sums are %+v", stats)
 	}
-	r.succeeds(r.DeleteBackup(t.Context(), admin, b.ID))
+	r.done(r.DeleteBackup(t.Context(), admin, b.ID))
 	if got := r.archives(app.Node, "nas"); len(got) != 1 || got[0] != list[0].VolID {
 		t.Errorf("after the delete are left %v", got)
 	}
@@ -163,11 +136,11 @@ func TestABackupIsRestoredAsANewApp(t *testing.T) {
 	sim := startSim(t, pvesim.Options{TaskTime: 0.01})
 	r := openRig(t, testConfig(t.TempDir()))
 	r.connect(sim)
-	old := r.deployed("miniflux", "news")
+	old := r.running("miniflux", "news")
 	secrets, _ := r.AppSecrets(t.Context(), admin, "news")
 	b := r.backedUp("news", BackupRequest{Storage: "local"})
 	fresh, job, err := r.RestoreBackup(t.Context(), Actor{User: "ops", Role: RoleOperator}, b.ID, RestoreRequest{As: "news-copy"})
-	r.succeeds(job, err)
+	r.done(job, err)
 	fresh, _ = r.App(t.Context(), admin, "news-copy")
 	if fresh.ID == old.ID || fresh.VMID == old.VMID || fresh.PublicPort == old.PublicPort || fresh.Owner != "ops" || fresh.Status != StatusRunning {
 		t.Errorf("the new app is %+v", fresh)
@@ -216,7 +189,7 @@ func TestAnAppIsHeldStillForItsSnapshot(t *testing.T) {
 	sim := startSim(t, pvesim.Options{TaskTime: 0.01})
 	r := openRig(t, testConfig(t.TempDir()))
 	r.connect(sim)
-	app := r.deployed("uptime-kuma", "status")
+	app := r.running("uptime-kuma", "status")
 	finish := sim.Inject(pvesim.Fault{Method: "POST", Path: "/nodes/*/vzdump", Times: 1, Do: "stall-task:5m"}) // a large archive
 	_, job, err := r.BackupApp(t.Context(), admin, "status", BackupRequest{})
 	if err != nil {
@@ -227,7 +200,7 @@ func TestAnAppIsHeldStillForItsSnapshot(t *testing.T) {
 		t.Errorf("the archive is done already: %+v, %v", j, err)
 	}
 	finish()
-	j := r.succeeds(job, err)
+	j := r.done(job, err)
 	log := r.jobLog(j.ID)
 	order := []string{"hold the app still", "Stopped", "creating vzdump archive", "Started", "Finished Backup of VM"}
 	at := 0
@@ -243,7 +216,7 @@ func TestAnAppIsHeldStillForItsSnapshot(t *testing.T) {
 	// Restored, its services run again though they were stopped in the snapshot.
 	list, _ := r.Backups(t.Context(), admin, "status")
 	_, job, err = r.RestoreBackup(t.Context(), admin, list[0].ID, RestoreRequest{NoSafety: true})
-	r.succeeds(job, err)
+	r.done(job, err)
 	r.until("its page answers after the restore", func() bool { code, _, err := get(app.URL); return err == nil && code == 200 })
 
 	for _, mode := range []string{"suspend", "stop"} {
@@ -260,7 +233,7 @@ func TestWhatCannotBeBackedUpOrRestoredIsRefused(t *testing.T) {
 	sim := startSim(t, pvesim.Options{TaskTime: 0.01})
 	r := openRig(t, testConfig(t.TempDir()))
 	r.connect(sim)
-	r.deployed("adminer", "tool")
+	r.running("adminer", "tool")
 	user := Actor{User: "eve", Role: RoleUser}
 	b := r.backedUp("tool", BackupRequest{})
 	for what, c := range map[string]struct {
@@ -364,7 +337,7 @@ func TestACancelledBackupLeavesNothing(t *testing.T) {
 	sim := startSim(t, pvesim.Options{TaskTime: 0.01})
 	r := openRig(t, testConfig(t.TempDir()))
 	r.connect(sim)
-	app := r.deployed("uptime-kuma", "status")
+	app := r.running("uptime-kuma", "status")
 	started := make(chan struct{}, 1)
 	sim.OnRequest(func(q pvesim.Request) {
 		if strings.Contains(q.Path, "vzdump%3A") || strings.Contains(q.Path, "vzdump:") {

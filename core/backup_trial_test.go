@@ -12,7 +12,7 @@ import (
 // snapshot, so that it matters whether it goes on afterwards.
 func backupTrials() []trial {
 	ready := func(w *bench) {
-		w.deployed("uptime-kuma", "tool")
+		w.running("uptime-kuma", "tool")
 		w.sh("tool", "echo one >/root/state")
 	}
 	saved := func(w *bench) {

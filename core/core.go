@@ -144,7 +144,7 @@ func Open(cfg Config) (*Core, error) {
 		snapshots:     store.NewTable("snapshots", func(s savedSnapshot) string { return s.Host }),
 		manifestTable: newManifestTable(),
 		backups:       newBackupTable(), scheduleTable: newScheduleTable(), shelf: newShelf(), schedules: map[uint64]schedule{},
-		appCache:      map[string]app{}, hosts: map[string]*liveHost{}, present: map[*Presence]bool{}, reading: map[string]int{},
+		appCache: map[string]app{}, hosts: map[string]*liveHost{}, present: map[*Presence]bool{}, reading: map[string]int{},
 	}
 	c.hub.init()
 	if err := c.open(); err != nil {

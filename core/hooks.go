@@ -49,7 +49,7 @@ func beforeBackup(a app, m *catalog.Manifest, mode, running string) string {
 // when a part fails.
 func afterBackup(a app, m *catalog.Manifest, mode, running string) string {
 	file := "/var/lib/proximity/" + running
-	s := "for i in $(seq 60); do docker info >/dev/null 2>&1 && break; sleep 1; done\ncode=0\n" + composeFunc(a)
+	s := "(" + dockerUp + ")\ncode=0\n" + composeFunc(a)
 	if mode == "stop" { // the container was restarted
 		s += "compose start || code=$?\n"
 	}
@@ -69,13 +69,6 @@ func serviceCommand(s catalog.Step) string {
 	return strings.Join(words, " ")
 }
 
-// manifestOf is the manifest of an app, nil if it has none: an adopted one, or
-// one that has left the catalogue.
-func (c *Core) manifestOf(a app) *catalog.Manifest {
-	m, _ := c.catalogue.Load().Get(a.CatalogID)
-	return m
-}
-
 // The names of the scripts around a backup.
 const (
 	before      = "before_backup"
@@ -85,8 +78,7 @@ const (
 
 // freeze holds the app still.
 func (d *work[D]) freeze(ctx context.Context, m *dumping, b backup) error {
-	manifest := d.c.manifestOf(d.app)
-	if !holdsStill(manifest, b.Mode) {
+	if !holdsStill(d.manifest, b.Mode) {
 		return nil
 	}
 	st, err := d.host.client.Status(ctx, d.app.Node, d.app.VMID)
@@ -100,7 +92,7 @@ func (d *work[D]) freeze(ctx context.Context, m *dumping, b backup) error {
 		}
 		d.Log(jobs.Info, "hold the app still")
 	}
-	return d.must(ctx, before, "getting the app ready for its backup", beforeBackup(d.app, manifest, b.Mode, d.file(runningFile)), false)
+	return d.must(ctx, before, "getting the app ready for its backup", beforeBackup(d.app, d.manifest, b.Mode, d.file(runningFile)), false)
 }
 
 // thaw lets the app go on, if it is held.
@@ -113,7 +105,7 @@ func (d *work[D]) thaw(ctx context.Context, m *dumping, b backup) error {
 		return ignore(err, pve.ErrNotFound)
 	}
 	if st.Running() {
-		manifest := d.c.manifestOf(d.app)
+		manifest := d.manifest
 		if manifest == nil { // it has left the catalogue meanwhile: its services still wait
 			manifest = &catalog.Manifest{}
 		}

@@ -89,7 +89,7 @@ func (c *Core) pickPruned(r *jobs.Run[pruning]) error {
 			if err != nil {
 				return err
 			}
-			for _, v := range slices.Backward(judge(all, c.schedulesOf(rec, schedule{}))) { // the oldest first
+			for _, v := range slices.Backward(fates(all, c.schedulesOf(rec, schedule{}))) { // the oldest first
 				if v.keep {
 					continue
 				}
@@ -135,7 +135,7 @@ func (c *Core) PreviewPrune(_ context.Context, a Actor, name string) ([]PruneMar
 		if !a.sees(rec.Owner) {
 			continue
 		}
-		for _, v := range judge(c.shelf.of(rec.ID), c.schedulesOf(rec, schedule{})) {
+		for _, v := range fates(c.shelf.of(rec.ID), c.schedulesOf(rec, schedule{})) {
 			marks = append(marks, PruneMark{Backup: c.backupView(v.backup), Keep: v.keep, Why: v.why})
 		}
 	}

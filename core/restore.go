@@ -259,7 +259,7 @@ func (d *restoreAtWork) takeOver(ctx context.Context, as *app) error {
 	return d.keep(func(a *app) {
 		a.Storage, a.DiskGB = d.Data.Disk, cmp.Or(size, a.DiskGB)
 		if as != nil {
-			a.Values, a.Sealed, a.RootPassword = as.Values, as.Sealed, as.RootPassword
+			a.Values, a.Sealed, a.RootPassword, a.Recipe, a.InternalPort = as.Values, as.Sealed, as.RootPassword, as.Recipe, as.InternalPort
 		}
 	})
 }
@@ -418,8 +418,8 @@ func (d *restoreAtWork) start(ctx context.Context) error {
 
 // steps are the manifest's commands after a restore.
 func (d *restoreAtWork) steps() []catalog.Step {
-	if m := d.c.manifestOf(d.app); m != nil {
-		return m.Backup.Restore
+	if d.manifest != nil {
+		return d.manifest.Backup.Restore
 	}
 	return nil
 }
@@ -427,16 +427,28 @@ func (d *restoreAtWork) steps() []catalog.Step {
 // up starts the services, which may have been stopped for the backup, and runs
 // what the manifest wants after a restore.
 func (d *restoreAtWork) up(ctx context.Context) error {
-	m := d.c.manifestOf(d.app)
-	if m == nil || d.Data.End != StatusRunning && len(d.steps()) == 0 {
+	if d.manifest == nil || d.Data.End != StatusRunning && len(d.steps()) == 0 {
 		return nil
 	}
-	s := "set -e\nfor i in $(seq 60); do docker info >/dev/null 2>&1 && break; sleep 1; done\n" + composeFunc(d.app) +
-		"compose up --detach --wait --wait-timeout " + strconv.Itoa(max(int(m.Ready().Timeout.Seconds()), 60)) + "\n"
-	for _, step := range m.Backup.Restore {
+	if err := d.must(ctx, "docker_again", "starting docker", dockerUp, true); err != nil {
+		return err
+	}
+	if err := d.work.up(ctx, "up", d.manifest); err != nil {
+		return err
+	}
+	return d.afterRestore(ctx)
+}
+
+// afterRestore runs what the manifest wants run once its data are back.
+func (d *work[D]) afterRestore(ctx context.Context) error {
+	if len(d.manifest.Backup.Restore) == 0 {
+		return nil
+	}
+	s := "set -e\n" + composeFunc(d.app)
+	for _, step := range d.manifest.Backup.Restore {
 		s += serviceCommand(step) + "\n"
 	}
-	return d.must(ctx, "restore_up", "bringing the restored app up", s, true)
+	return d.must(ctx, "after_restore", "what the app wants done after a restore", s, false)
 }
 
 func (d *restoreAtWork) complete(ctx context.Context) error {

@@ -3,11 +3,8 @@ package core
 import (
 	"context"
 	"fmt"
-	"path"
-	"strconv"
 	"time"
 
-	"proximity/core/catalog"
 	"proximity/core/pve"
 	"proximity/jobs"
 	"proximity/store"
@@ -31,8 +28,7 @@ func (c *Core) restoreAsWorkflow() jobs.Workflow[deployment] {
 		release, create,
 		step("lxc_start", "start the container", 1, 3*time.Minute, (*deploying).start),
 		step("network", "wait for its address", 1, 3*time.Minute, (*deploying).network),
-		step("rehome", "give it its new name inside", 1, 15*time.Minute, (*deploying).rehome),
-		step("app_deploy", "bring the app up", 2, 25*time.Minute, (*deploying).upAgain),
+		step("app_deploy", "give the app its own name and address", 3, 25*time.Minute, (*deploying).renewRestored),
 		step("ready", "wait for the app to answer", 2, 15*time.Minute, (*deploying).readyAgain),
 		step("publish", "publish its port", 0.3, 2*time.Minute, (*deploying).publish),
 		step("complete", "done", 0.1, time.Minute, (*deploying).complete),
@@ -58,24 +54,8 @@ func (c *Core) restoreAsTx(tx *store.Tx, a Actor, b *backup, hostname string) (a
 	if err != nil {
 		return app{}, jobs.Job{}, err
 	}
-	p := &plan{app: *b.As, manifest: c.manifestOf(*b.As)}
-	p.app.ID, p.app.Hostname, p.app.Owner, p.app.MAC = newAppID(b.As.CatalogID), hostname, a.User, newMAC()
-	p.app.VMID, p.app.Address, p.app.PublicPort = 0, "", 0
-	p.app.Adopted, p.app.Adoption, p.app.Leaving, p.app.DeleteAt = false, nil, "", time.Time{} // the copy is ours
-	r := DeployRequest{Host: b.Host}
-	if !b.Shared {
-		r.Node = b.Node
-	}
-	p.checkHostname(records)
-	c.placeInto(p, r, records)
-	c.portInto(p, 0, records)
-	if len(p.problems) > 0 {
-		return app{}, jobs.Job{}, p.problems[0]
-	}
-	rec := p.app
-	rec.CreatedAt = c.now()
-	rec.setStatus(StatusDeploying, rec.CreatedAt)
-	if err := c.reseal(&rec, b.As.ID); err != nil {
+	rec, err := c.revived(a, b, hostname, records)
+	if err != nil {
 		return app{}, jobs.Job{}, err
 	}
 	if err := c.putApp(tx, rec); err != nil {
@@ -89,24 +69,35 @@ func (c *Core) restoreAsTx(tx *store.Tx, a Actor, b *backup, hostname string) (a
 	return rec, job, nil
 }
 
-// reseal seals the secrets of an app that was another's copy under its own id.
-func (c *Core) reseal(rec *app, from string) error {
-	for _, s := range []struct {
-		of    string
-		value *string
-	}{{"app-values/", &rec.Sealed}, {"app-root/", &rec.RootPassword}} {
-		if *s.value == "" {
-			continue
-		}
-		plain, err := c.ring.Unseal(s.of+from, *s.value)
-		if err == nil {
-			*s.value, err = c.ring.Seal(s.of+rec.ID, plain)
-		}
-		if err != nil {
-			return fmt.Errorf("open the sealed values of %s: %w", from, err)
-		}
+// revived is the record of the new app. The secrets in its values stay: the
+// data inside depends on them.
+func (c *Core) revived(a Actor, b *backup, hostname string, records []app) (app, error) {
+	as := *b.As
+	p := &plan{manifest: c.manifestOf(as), app: app{CatalogID: as.CatalogID, Hostname: hostname, Owner: a.User, Host: b.Host, OS: as.OS, InternalPort: as.InternalPort,
+		Cores: as.Cores, MemoryMB: as.MemoryMB, DiskGB: as.DiskGB, SwapMB: as.SwapMB, Values: as.Values, Recipe: as.Recipe}}
+	p.app.Recipe.None = p.app.Recipe.None || as.Adopted
+	r := DeployRequest{Host: b.Host}
+	if !b.Shared {
+		r.Node = b.Node
 	}
-	return nil
+	p.checkHostname(records)
+	c.placeInto(p, r, records)
+	c.portInto(p, 0, records)
+	c.addressInto(p, "", records)
+	if len(p.problems) > 0 {
+		return app{}, p.problems[0]
+	}
+	rec := p.app
+	rec.ID, rec.MAC, rec.CreatedAt = newAppID(rec.CatalogID), newMAC(), c.now()
+	rec.setStatus(StatusDeploying, rec.CreatedAt)
+	secret, err := c.secretsOf(as)
+	if err != nil {
+		return app{}, err
+	}
+	if err := c.sealSecrets(&rec, secret); err != nil {
+		return app{}, err
+	}
+	return rec, c.newRootPassword(&rec)
 }
 
 // beginRestore makes sure of the archive.
@@ -131,42 +122,26 @@ func (d *deploying) fromBackup() (pve.RestoreOptions, error) {
 	return pve.RestoreOptions{VMID: d.app.VMID, VolID: b.VolID, Storage: d.app.Storage, Config: d.c.identity(d.app)}, err
 }
 
-// rehome moves the app's files to where a new app's are, and takes its old
-// containers down; volumes stay.
-func (d *deploying) rehome(ctx context.Context) error {
+// renewRestored makes the app inside one of its own. Its images and its compose
+// file are those of the archive: a recipe goes with its backup.
+func (d *deploying) renewRestored(ctx context.Context) error {
 	b, err := d.c.backupRecord(d.Data.From)
-	if err != nil || d.manifest == nil || b.As == nil {
-		return err
-	}
-	was, is := pve.Quote(appDir(*b.As)), pve.Quote(appDir(d.app))
-	script := "set -e\nfor i in $(seq 60); do docker info >/dev/null 2>&1 && break; sleep 1; done\n" +
-		"[ -d " + was + " ] || exit 0\n(" + compose(*b.As) + "down) || true\n[ -d " + is + " ] || mv " + was + " " + is + "\n"
-	return d.must(ctx, "rehome", "moving the app's files", script, true)
-}
-
-// upAgain renders what names the app's address anew, and starts the services
-// with the images and the compose file that are in the archive.
-func (d *deploying) upAgain(ctx context.Context) error {
-	if d.manifest == nil {
-		return nil
-	}
-	files, err := d.c.render(d.app, d.manifest)
 	if err != nil {
 		return err
 	}
-	for _, f := range files {
-		if f.Path == catalog.ComposeFile || f.Overwrite != "always" {
-			continue
-		}
-		if err := d.host.client.Put(ctx, d.app.Node, d.app.VMID, path.Join(appDir(d.app), f.Path), f.Mode, f.Content); err != nil {
-			return fmt.Errorf("put %s into CT %d: %w", f.Path, d.app.VMID, err)
-		}
+	if err := d.changeRootPassword(ctx); err != nil {
+		return err
 	}
-	script := "set -e\n" + composeFunc(d.app) + "compose up --detach --wait --wait-timeout " + strconv.Itoa(max(int(d.manifest.Ready().Timeout.Seconds()), 60)) + "\n"
-	for _, step := range d.manifest.Backup.Restore {
-		script += serviceCommand(step) + "\n"
+	if d.manifest == nil {
+		return nil
 	}
-	return d.must(ctx, "up", "starting the app", script, false)
+	if err := d.must(ctx, "docker_again", "starting docker", dockerUp, true); err != nil {
+		return err
+	}
+	if err := d.becomeOwn(ctx, b.App); err != nil {
+		return err
+	}
+	return d.afterRestore(ctx)
 }
 
 func (d *deploying) readyAgain(ctx context.Context) error {

@@ -127,20 +127,20 @@ type PruneMark struct {
 	Why    string     `json:"why"` // "daily 2 of 7", "pinned", "the last good one", "no schedule wants it"
 }
 
-// verdict is a PruneMark of a record.
-type verdict struct {
+// fate is a PruneMark of a record.
+type fate struct {
 	backup backup
 	keep   bool
 	why    string
 }
 
-// judge says of an app's backups (newest first) which of them its schedules
+// fates says of an app's backups (newest first) which of them its schedules
 // still want. A storage is counted by itself, as Proxmox does; a backup goes
 // only if no schedule that keeps house there wants it. What nobody may ever
 // prune stays in any case: pinned ones, the last good one, those a job works on,
 // and what Proximity did not make.
-func judge(all []backup, schedules []schedule) []verdict {
-	out := make([]verdict, len(all))
+func fates(all []backup, schedules []schedule) []fate {
+	out := make([]fate, len(all))
 	good := -1 // the newest one that could be restored
 	for i, b := range all {
 		out[i].backup = b
@@ -170,7 +170,7 @@ func judge(all []backup, schedules []schedule) []verdict {
 				at = append(at, i)
 			}
 		}
-		judgeStorage(out, at, schedules, strings.TrimPrefix(storage, all[0].Host+"/"))
+		fatesOn(out, at, schedules, strings.TrimPrefix(storage, all[0].Host+"/"))
 	}
 	if good >= 0 && !out[good].keep {
 		out[good].keep, out[good].why = true, "the last good one"
@@ -178,8 +178,8 @@ func judge(all []backup, schedules []schedule) []verdict {
 	return out
 }
 
-// judgeStorage judges those of one storage, of which at are the places.
-func judgeStorage(out []verdict, at []int, schedules []schedule, storage string) {
+// fatesOn decides on those of one storage, of which at are the places.
+func fatesOn(out []fate, at []int, schedules []schedule, storage string) {
 	schedules = slices.DeleteFunc(slices.Clone(schedules), func(s schedule) bool { return s.Storage != "" && s.Storage != storage })
 	var taken []time.Time
 	for _, i := range at {

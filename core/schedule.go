@@ -220,13 +220,10 @@ func (c *Core) plant(s schedule) error {
 		return c.engine.Unschedule(s.cronID())
 	}
 	return c.engine.Schedule(jobs.Schedule{ID: s.cronID(), Cron: s.Cron, Zone: s.Zone, Enqueue: func(tx *store.Tx, nominal time.Time) error {
-		_, err := c.runScheduleTx(tx, Actor{User: cronUser, Via: ViaScheduler}, s.ID, nominal)
+		_, err := c.runScheduleTx(tx, housekeeper(), s.ID, nominal)
 		return err
 	}})
 }
-
-// cronUser is who the jobs of schedules belong to.
-const cronUser = "cron"
 
 // Schedules lists the schedules that cover visible apps; who may plan backups
 // sees all.
@@ -276,7 +273,7 @@ func (c *Core) CheckSchedule(a Actor, of string, r ScheduleRequest) ScheduleChec
 	check.Next, _ = jobs.NextTimes(r.Cron, r.Zone, c.now(), 3)
 	for _, rec := range c.covered(s, c.cachedApps()) {
 		check.Apps = append(check.Apps, rec.Hostname)
-		for _, v := range judge(c.shelf.of(rec.ID), c.schedulesOf(rec, s)) {
+		for _, v := range fates(c.shelf.of(rec.ID), c.schedulesOf(rec, s)) {
 			if !v.keep {
 				check.Prune++
 			}

@@ -54,8 +54,8 @@ func TestAScheduleBacksItsAppsUpAndPrunes(t *testing.T) {
 	sim := startSim(t, pvesim.Options{TaskTime: 0.01})
 	r := openRig(t, testConfig(t.TempDir()))
 	r.connect(sim)
-	r.deployed("adminer", "one")
-	r.deployed("adminer", "two")
+	r.running("adminer", "one")
+	r.running("adminer", "two")
 	now := time.Now().UTC().Truncate(24 * time.Hour).Add(time.Hour)
 	day := func(n int) time.Time { return now.AddDate(0, 0, -n) }
 	old := r.aged(sim, "one", day(9), day(5), day(4), day(3).Add(time.Minute), day(3), day(2))
@@ -87,7 +87,7 @@ func TestAScheduleBacksItsAppsUpAndPrunes(t *testing.T) {
 		}
 	}
 
-	j := r.succeeds(r.RunSchedule(t.Context(), admin, "nightly"))
+	j := r.done(r.RunSchedule(t.Context(), admin, "nightly"))
 	if j.Kind != "schedule" || j.AppID != "" {
 		t.Errorf("the job is %+v", j)
 	}
@@ -153,7 +153,7 @@ func TestThePruneNeverTakesTheLast(t *testing.T) {
 	} {
 		var got []string
 		kept := 0
-		for _, v := range judge(c.all, c.schedules) {
+		for _, v := range fates(c.all, c.schedules) {
 			got = append(got, v.why)
 			if v.keep && v.backup.good() {
 				kept++
@@ -174,7 +174,7 @@ func TestASchedulesRequestIsChecked(t *testing.T) {
 	cfg := testConfig(t.TempDir())
 	r := openRig(t, cfg)
 	r.connect(sim)
-	r.deployed("miniflux", "news")
+	r.running("miniflux", "news")
 	good := ScheduleRequest{Name: "nightly", Cron: "0 2 * * *", Zone: "Europe/Rome", Keep: Retention{Daily: 7}}
 	with := func(change func(*ScheduleRequest)) ScheduleRequest { q := good; change(&q); return q }
 	for field, q := range map[string]ScheduleRequest{
@@ -249,7 +249,7 @@ func TestAppsThatAreNotProtectedAreTold(t *testing.T) {
 	r := openRig(t, testConfig(t.TempDir()))
 	r.connect(sim)
 	for _, name := range []string{"safe", "late", "broken", "forgotten"} {
-		r.deployed("adminer", name)
+		r.running("adminer", name)
 	}
 	state := func(name string) Protection {
 		t.Helper()

@@ -135,8 +135,9 @@ func (c *Core) beginOne(r *jobs.Run[runningSchedule], a *scheduledApp) error {
 		if err != nil {
 			return err
 		}
-		b, job, err := c.backupTx(tx, Actor{User: cronUser, Via: ViaScheduler}, a.ID, backupOrder{BackupRequest: BackupRequest{Mode: s.Mode, Compress: s.Compress, Storage: s.Storage},
-			Why: "schedule " + s.Name, By: cronUser, Schedule: s.ID})
+		by := housekeeper()
+		b, job, err := c.backupTx(tx, by, a.ID, backupOrder{BackupRequest: BackupRequest{Mode: s.Mode, Compress: s.Compress, Storage: s.Storage},
+			Why: "schedule " + s.Name, By: by.User, Schedule: s.ID})
 		if err != nil {
 			return err
 		}

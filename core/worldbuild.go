@@ -78,7 +78,7 @@ func (c *Core) worldJobs() []JobView {
 		c.log.Error("list the jobs", "error", err)
 	}
 	for _, j := range ended {
-		if j.Kind == "backup-scan" && j.State == jobs.Succeeded {
+		if j.State == jobs.Succeeded && strings.HasPrefix(j.Subject, houseSubject) && j.OwnerVia == string(ViaScheduler) {
 			continue // housekeeping that went well is no news
 		}
 		views = append(views, jobView(j))
