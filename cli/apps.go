@@ -45,14 +45,17 @@ func (r *run) appTable(list []core.AppView) error {
 		if a.VMID != 0 {
 			vmid = strconv.Itoa(a.VMID)
 		}
-		t.add(a.Hostname, status(a), a.CatalogID, or(a.URL, unknown), or(a.Node, unknown), vmid, aged(cpu, a.Stale), aged(mem, a.Stale), aged(up, a.Stale), a.Owner)
+		t.add(a.Hostname, r.status(a), a.CatalogID, or(a.URL, unknown), or(a.Node, unknown), vmid, aged(cpu, a.Stale), aged(mem, a.Stale), aged(up, a.Stale), a.Owner)
 	}
 	return t.write(r.Out, r.Width)
 }
 
 // status is an app's state in a word, with the job that works on it.
-func status(a core.AppView) string {
+func (r *run) status(a core.AppView) string {
 	s := string(a.Status)
+	if !a.DeletesAt.IsZero() {
+		return s + " in " + span(max(a.DeletesAt.Sub(r.Now()), 0))
+	}
 	if a.Job != nil {
 		s += fmt.Sprintf(" %d/%d", a.Job.Step, a.Job.Steps)
 		if a.Job.Waiting != "" {
@@ -121,13 +124,20 @@ func (r *run) appDetail(a core.AppView) error {
 	if a.PublicPort != 0 {
 		port = fmt.Sprintf("%d, forwarded to %s:%d", a.PublicPort, or(a.Address, unknown), a.InternalPort)
 	}
+	gone, adopted := "", ""
+	if !a.DeletesAt.IsZero() {
+		gone = r.when(a.DeletesAt) + ": `undelete " + a.Hostname + "` keeps it"
+	}
+	if k := a.Adoption; k != nil {
+		adopted = r.when(k.At) + " by " + k.By + ", was " + k.Name + ", " + k.Status
+	}
 	fmt.Fprintf(r.Out, "%s  %s\n", core.SafeText(a.Hostname, 0), a.Status)
-	return r.facts(fact{"error", a.Error}, fact{"what to do", a.Hint}, fact{"drift", a.Drift},
+	return r.facts(fact{"error", a.Error}, fact{"what to do", a.Hint}, fact{"drift", a.Drift}, fact{"destroyed", gone},
 		fact{"app", a.Name + " " + a.Version}, fact{"id", a.ID}, fact{"owner", a.Owner},
 		fact{"url", a.URL}, fact{"port", port}, fact{"address", a.Address}, fact{"network", a.Network}, fact{"container", where},
 		fact{"size", fmt.Sprintf("%d cores, %d MB memory, %d GB disk on %s", a.Cores, a.MemoryMB, a.DiskGB, or(a.Storage, unknown))}, fact{"system", a.OS},
 		fact{"now", now}, fact{"job", job}, fact{"backups", r.protection(a.Protection)},
-		fact{"made", r.when(a.CreatedAt)}, fact{"notes", a.Notes})
+		fact{"adopted", adopted}, fact{"made", r.when(a.CreatedAt)}, fact{"notes", a.Notes})
 }
 
 func (r *run) logs() *cobra.Command {
@@ -195,60 +205,4 @@ func (r *run) deploymentLog(c *cobra.Command, name string, tail int, follow bool
 		}
 	})
 	return err
-}
-
-// verb is a command that does something to an app.
-func (r *run) verb(v core.AppVerb, short string) *cobra.Command {
-	var wait bool
-	c := &cobra.Command{
-		Use:   string(v) + " NAME [--wait]",
-		Short: short,
-		Args:  takes("NAME"),
-		RunE:  func(c *cobra.Command, args []string) error { return r.do(c, v, args[0], wait) },
-	}
-	c.Flags().BoolVar(&wait, "wait", false, "follow the job to its end; the exit code is the job's")
-	return c
-}
-
-func (r *run) delete() *cobra.Command {
-	var wait, yes bool
-	c := &cobra.Command{
-		Use:   "delete NAME --yes [--wait]",
-		Short: "Destroy an app, its container and its data",
-		Args:  takes("NAME"),
-		RunE: func(c *cobra.Command, args []string) error {
-			if !yes {
-				a, err := r.Core.App(c.Context(), r.Actor, args[0])
-				if err != nil {
-					return err
-				}
-				return &core.Error{Kind: core.ErrInvalid, Field: "yes", Text: "this destroys " + a.Hostname + " and all its data", Hint: "add --yes if you mean it"}
-			}
-			return r.do(c, core.DeleteApp, args[0], wait)
-		},
-	}
-	c.Flags().BoolVar(&yes, "yes", false, "yes, destroy it")
-	c.Flags().BoolVar(&wait, "wait", false, "follow the job to its end; the exit code is the job's")
-	return c
-}
-
-func (r *run) do(c *cobra.Command, v core.AppVerb, name string, wait bool) error {
-	if wait {
-		if err := r.online("--wait"); err != nil {
-			return err
-		}
-	}
-	j, err := r.Core.DoApp(c.Context(), r.Actor, v, name)
-	if err != nil {
-		return err
-	}
-	if wait {
-		if j, err = r.follow(c.Context(), j.ID); err != nil {
-			return err
-		}
-	}
-	if err := r.print(j, func() error { return r.started(j) }); err != nil {
-		return err
-	}
-	return outcome(j, wait)
 }

@@ -10,33 +10,6 @@ import (
 	"proximity/core"
 )
 
-// begun asks for a job and, with wait, sees it through. The answer is what made
-// says of it.
-func (r *run) begun(c *cobra.Command, wait bool, ask func() (core.JobView, error), made func(j core.JobView) any) error {
-	if wait {
-		if err := r.online("--wait"); err != nil {
-			return err
-		}
-	}
-	j, err := ask()
-	if err != nil {
-		return err
-	}
-	if wait {
-		if j, err = r.follow(c.Context(), j.ID); err != nil {
-			return err
-		}
-	}
-	if err := r.print(made(j), func() error { return r.started(j) }); err != nil {
-		return err
-	}
-	return outcome(j, wait)
-}
-
-func waits(c *cobra.Command, wait *bool) {
-	c.Flags().BoolVar(wait, "wait", false, "follow the job to its end; the exit code is the job's")
-}
-
 // backupAndJob is what commands that make or change a backup answer in JSON.
 type backupAndJob struct {
 	Backup core.BackupView `json:"backup"`

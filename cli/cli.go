@@ -24,6 +24,13 @@ type Core interface {
 	AppLogs(ctx context.Context, a core.Actor, name string, tail int, follow bool, line func(string)) error
 	AppSecrets(ctx context.Context, a core.Actor, name string) (map[string]string, error)
 	DoApp(ctx context.Context, a core.Actor, verb core.AppVerb, name string) (core.JobView, error)
+	DeleteApp(ctx context.Context, a core.Actor, name string, o core.DeleteOptions) (core.JobView, error)
+	KeepApp(ctx context.Context, a core.Actor, name string) (core.JobView, error)
+	ReleaseApp(ctx context.Context, a core.Actor, name string) (core.JobView, error)
+	AppConfig(ctx context.Context, a core.Actor, name string) (core.ConfigView, error)
+	ConfigureApp(ctx context.Context, a core.Actor, name string, ch core.ConfigChange) (core.JobView, error)
+	Discover(ctx context.Context, a core.Actor, host string) ([]core.FoundGuest, error)
+	Adopt(ctx context.Context, a core.Actor, r core.AdoptRequest) (core.AppView, core.JobView, error)
 	DeployApp(ctx context.Context, a core.Actor, r core.DeployRequest) (core.AppView, core.JobView, error)
 	DeploymentLog(ctx context.Context, a core.Actor, name string, limit int) ([]core.LogLine, error)
 
@@ -52,6 +59,11 @@ type Core interface {
 	RunSchedule(ctx context.Context, a core.Actor, name string) (core.JobView, error)
 	PreviewPrune(ctx context.Context, a core.Actor, name string) ([]core.PruneMark, error)
 	PruneSchedule(ctx context.Context, a core.Actor, name string) (core.JobView, error)
+	Undo(ctx context.Context, a core.Actor, id uint64) (core.JobView, error)
+	Reconcile(ctx context.Context, a core.Actor) (core.JobView, error)
+	Janitor(ctx context.Context, a core.Actor) (core.JobView, error)
+	Audit(ctx context.Context, a core.Actor, f core.AuditFilter) ([]core.AuditView, error)
+	VerifyAudit(ctx context.Context, a core.Actor) (core.AuditCheck, error)
 
 	Hosts(ctx context.Context, a core.Actor) ([]core.HostView, error)
 	AddHost(ctx context.Context, a core.Actor, r core.AddHostRequest) (core.HostView, error)
@@ -168,10 +180,11 @@ func (r *run) tree() *cobra.Command {
 		return usage(c, "%s", err)
 	})
 	root.AddCommand(
-		r.apps(), r.app(), r.logs(), r.verb(core.StartApp, "Start an app"), r.verb(core.StopApp, "Stop an app"), r.verb(core.RestartApp, "Restart an app"), r.delete(),
+		r.apps(), r.app(), r.logs(), r.verb(core.StartApp, "Start an app"), r.stop(), r.verb(core.RestartApp, "Restart an app"),
+		r.config(), r.delete(), r.undelete(), r.discover(), r.adopt(), r.release(),
 		r.catalog(), r.deploy(),
 		r.backup(), r.backups(), r.restore(), r.backupDelete(), r.backupNote(), r.pin(), r.schedules(),
-		r.jobs(), r.job(), r.cancel(),
+		r.jobs(), r.job(), r.cancel(), r.undo(), r.reconcile(), r.janitor(), r.audit(),
 		r.hosts(), r.nodes(),
 		r.users(), r.whoami(), r.version(),
 	)

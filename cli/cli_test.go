@@ -82,7 +82,7 @@ func TestKindsBecomeExitCodes(t *testing.T) {
 }
 
 func TestTablesFitTheTerminal(t *testing.T) {
-	for _, line := range []string{"apps", "nodes", "hosts", "jobs", "job 7", "hosts test lab"} {
+	for _, line := range []string{"apps", "nodes", "hosts", "jobs", "job 7", "hosts test lab", "discover", "audit", "config git"} {
 		for _, width := range []int{0, 200, 120, 80, 60, 40} {
 			got := command(t, lab(), "", line, func(e *Env) { e.Width = width })
 			if got.out == "" {
@@ -260,7 +260,7 @@ func TestDeletingTakesAYes(t *testing.T) {
 	if got := command(t, s, "", "delete nobody"); got.exit != 3 {
 		t.Errorf("an app that is not there: %+v", got)
 	}
-	if got := command(t, s, "", "delete git --yes"); got.exit != 0 || !slices.Equal(s.done, []string{"delete git"}) {
+	if got := command(t, s, "", "delete git --yes"); got.exit != 0 || !slices.Equal(s.done, []string{"delete git false"}) {
 		t.Errorf("with --yes: %+v, done %v", got, s.done)
 	}
 }

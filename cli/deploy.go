@@ -67,6 +67,12 @@ func (r *run) deployed(c *cobra.Command, req core.DeployRequest, wait bool) erro
 	if err != nil {
 		return err
 	}
+	return r.appAndJob(c, a, j, wait)
+}
+
+// appAndJob answers with a new app and the job that makes it, and with wait
+// sees it through.
+func (r *run) appAndJob(c *cobra.Command, a core.AppView, j core.JobView, wait bool) (err error) {
 	if wait {
 		if j, err = r.follow(c.Context(), j.ID); err != nil {
 			return err

@@ -52,6 +52,8 @@ func stepOf(j core.JobView) string {
 		return j.Error
 	case j.Waiting != "":
 		return j.Waiting
+	case !j.Ended && !j.RetryAt.IsZero() && j.Note != "":
+		return j.Note
 	case !j.Ended && j.Step > 0 && j.Step <= len(j.Steps):
 		return fmt.Sprintf("%d/%d %s", j.Step, len(j.Steps), j.Steps[j.Step-1].Title)
 	}
@@ -109,7 +111,7 @@ func (r *run) jobDetail(j core.JobView, lines []core.LogLine) error {
 	if !j.RetryAt.IsZero() && !j.Ended {
 		retry = r.when(j.RetryAt)
 	}
-	if err := r.facts(fact{"error", j.Error}, fact{"what to do", j.Hint}, fact{"left behind", j.Left}, fact{"waiting for", j.Waiting}, fact{"next try", retry},
+	if err := r.facts(fact{"error", j.Error}, fact{"what to do", j.Hint}, fact{"left behind", j.Left}, fact{"waiting for", j.Waiting}, fact{"note", j.Note}, fact{"goes on", retry},
 		fact{"app", j.Target}, fact{"by", j.Owner}, fact{"cancelled by", j.CancelBy}, fact{"asked", r.when(j.CreatedAt)}, fact{"took", r.took(j)}); err != nil {
 		return err
 	}

@@ -3,6 +3,8 @@ package cli
 import (
 	"bytes"
 	"context"
+	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -22,8 +24,12 @@ type scripted struct {
 	job    core.JobView
 	lines  []core.LogLine
 	checks []core.HostCheck
+	found  []core.FoundGuest
+	audits []core.AuditView
+	chain  core.AuditCheck
 	fail   error
 
+	asked    []core.AuditFilter
 	deployed []core.DeployRequest
 	added    []core.AddHostRequest
 	done     []string
@@ -53,6 +59,62 @@ func (s *scripted) AppSecrets(context.Context, core.Actor, string) (map[string]s
 func (s *scripted) DoApp(_ context.Context, _ core.Actor, v core.AppVerb, name string) (core.JobView, error) {
 	s.done = append(s.done, string(v)+" "+name)
 	return s.job, s.fail
+}
+
+func (s *scripted) DeleteApp(_ context.Context, _ core.Actor, name string, o core.DeleteOptions) (core.JobView, error) {
+	s.done = append(s.done, fmt.Sprintf("delete %s %v", name, o.Now))
+	return s.job, s.fail
+}
+
+func (s *scripted) KeepApp(_ context.Context, _ core.Actor, name string) (core.JobView, error) {
+	s.done = append(s.done, "keep "+name)
+	return s.job, s.fail
+}
+
+func (s *scripted) ReleaseApp(_ context.Context, _ core.Actor, name string) (core.JobView, error) {
+	s.done = append(s.done, "release "+name)
+	return s.job, s.fail
+}
+
+func (s *scripted) Undo(_ context.Context, _ core.Actor, id uint64) (core.JobView, error) {
+	s.done = append(s.done, fmt.Sprint("undo ", id))
+	return s.job, s.fail
+}
+
+func (s *scripted) Reconcile(context.Context, core.Actor) (core.JobView, error) { return s.job, s.fail }
+func (s *scripted) Janitor(context.Context, core.Actor) (core.JobView, error)   { return s.job, s.fail }
+
+func (s *scripted) AppConfig(context.Context, core.Actor, string) (core.ConfigView, error) {
+	return core.ConfigView{App: "gitea-0123abcd", Hostname: "git", Cores: 2, MemoryMB: 2048, SwapMB: 512, DiskGB: 20, Fields: []core.ConfigField{
+		{FieldView: core.FieldView{Key: "ADMIN_PASSWORD", Label: "Admin password", Secret: true}, Set: true},
+		{FieldView: core.FieldView{Key: "MOTD", Label: "Greeting"}, Value: "hello\nthere", Set: true},
+		{FieldView: core.FieldView{Key: "ADMIN_USER", Label: "Admin user"}, Value: "ann", Set: true, Immutable: true},
+		{FieldView: core.FieldView{Key: "PROXY", Label: "Proxy"}}}}, s.fail
+}
+
+func (s *scripted) ConfigureApp(_ context.Context, _ core.Actor, name string, ch core.ConfigChange) (core.JobView, error) {
+	b, _ := json.Marshal(ch)
+	s.done = append(s.done, "config "+name+" "+string(b))
+	return s.job, s.fail
+}
+
+func (s *scripted) Discover(context.Context, core.Actor, string) ([]core.FoundGuest, error) {
+	return s.found, s.fail
+}
+
+func (s *scripted) Adopt(_ context.Context, _ core.Actor, r core.AdoptRequest) (core.AppView, core.JobView, error) {
+	b, _ := json.Marshal(r)
+	s.done = append(s.done, "adopt "+string(b))
+	return s.apps[0], s.job, s.fail
+}
+
+func (s *scripted) Audit(_ context.Context, _ core.Actor, f core.AuditFilter) ([]core.AuditView, error) {
+	s.asked = append(s.asked, f)
+	return s.audits, s.fail
+}
+
+func (s *scripted) VerifyAudit(context.Context, core.Actor) (core.AuditCheck, error) {
+	return s.chain, s.fail
 }
 
 func (s *scripted) DeployApp(_ context.Context, _ core.Actor, r core.DeployRequest) (core.AppView, core.JobView, error) {
@@ -123,7 +185,16 @@ func lab() *scripted {
 		job: core.JobView{ID: 7, Kind: "deploy", Title: "deploy db", Target: "db", Owner: "bob", State: "succeeded", Ended: true, Progress: 1, Step: 1,
 			Steps:     []core.StepView{{Name: "init", Title: "Prepare", State: "done", StartedAt: noon.Add(-time.Minute), EndedAt: noon.Add(-58 * time.Second)}},
 			CreatedAt: noon.Add(-time.Minute), StartedAt: noon.Add(-time.Minute), EndedAt: noon},
-		lines:  []core.LogLine{{Job: 7, Seq: 1, Time: noon, Level: "info", Step: "init", Text: "chosen: pve1"}, {Job: 7, Seq: 2, Time: noon, Level: "warning", Step: "lxc_create", Text: "slow"}},
+		lines: []core.LogLine{{Job: 7, Seq: 1, Time: noon, Level: "info", Step: "init", Text: "chosen: pve1"}, {Job: 7, Seq: 2, Time: noon, Level: "warning", Step: "lxc_create", Text: "slow"}},
+		found: []core.FoundGuest{
+			{Host: "lab", Node: "pve1", VMID: 201, Name: "pihole", Status: "running", OS: "debian", Cores: 1, MemoryMB: 512, DiskGB: 4, Ports: []int{53, 80}, PortsKnown: true, LooksLike: "pi-hole", Sure: true, Port: 80, Hostname: "pihole"},
+			{Host: "lab", Node: "pve2", VMID: 202, Name: "old-wiki", Status: "stopped", Cores: 2, MemoryMB: 1024, DiskGB: 10, LooksLike: "dokuwiki", Hostname: "old-wiki"},
+		},
+		audits: []core.AuditView{
+			{Seq: 9, Time: noon, User: "ann", Via: core.ViaSSH, From: "10.0.0.4", Action: "app.config", Target: "git", Result: "ok", Detail: "memory 512 → 1024 MB", Job: 7, Undo: true},
+			{Seq: 8, Time: noon.Add(-time.Hour), User: "eve", Via: core.ViaAPI, Action: "app.stop", Target: "git", Result: "denied", Detail: "a viewer may not change apps (ask an admin)"},
+		},
+		chain:  core.AuditCheck{OK: true, Records: 9, Verified: 9, Since: noon.Add(-time.Hour), Cut: 3},
 		checks: []core.HostCheck{{Name: "api", OK: true, Text: "Proxmox VE 9.2"}, {Name: "ssh to pve1", Text: "no credentials", Hint: "add a key"}},
 	}
 }
