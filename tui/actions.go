@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	tea "charm.land/bubbletea/v2"
@@ -40,6 +41,13 @@ func open(c *Console, on object) tea.Cmd {
 		return appsWith(c, "node="+node)
 	case hostKind:
 		return appsWith(c, "host="+on.id)
+	case foundKind:
+		return viewRaw(c, on)
+	case recordKind:
+		if v, ok := c.recordOf(on); ok && v.Job != 0 {
+			return c.push(newJob(v.Job))
+		}
+		return viewRaw(c, on)
 	}
 	c.say(info, "nothing is selected here")
 	return nil
@@ -227,6 +235,14 @@ func (c *Console) nameOf(on object) string {
 			return "#" + on.id + " " + j.Title
 		}
 		return "#" + on.id
+	case foundKind:
+		if f, ok := c.foundOf(on); ok {
+			return "CT " + strconv.Itoa(f.VMID) + " " + f.Name
+		}
+	case recordKind:
+		if v, ok := c.recordOf(on); ok {
+			return strings.TrimSpace(v.Action + " " + v.Target)
+		}
 	}
 	return on.id
 }
@@ -281,6 +297,14 @@ func copyMenu(c *Console, on object) tea.Cmd {
 			}
 		}
 	}
+	if f, ok := c.foundOf(on); ok {
+		add("adopt command", "ssh "+c.host+" adopt "+strconv.Itoa(f.VMID)+" --host "+f.Host+" --hostname "+f.Hostname)
+		add("name", f.Name)
+	}
+	if v, ok := c.recordOf(on); ok {
+		add("record", strings.Join([]string{v.Time.In(c.loc).Format("2006-01-02 15:04:05"), v.User, v.From, v.Action, v.Target, v.Result, v.Detail}, " "))
+		add("export command", "ssh "+c.host+" audit --limit 100000 --json")
+	}
 	if len(items) == 0 {
 		c.say(info, "there is nothing to copy here")
 		return nil
@@ -321,6 +345,10 @@ func viewRaw(c *Console, on object) tea.Cmd {
 				v = h
 			}
 		}
+	case foundKind:
+		v, _ = c.foundOf(on)
+	case recordKind:
+		v, _ = c.recordOf(on)
 	}
 	b, err := json.MarshalIndent(v, "", "  ")
 	if err != nil {

@@ -33,7 +33,6 @@ func tabComing(i int) string {
 		tabMetrics: "Metrics will draw the last day of this app's processor, memory, disk and network.",
 		tabBackups: "Backups will list this app's archives, make one, and restore one.",
 		tabConsole: "Console will open a root shell inside this app's container.",
-		tabConfig:  "Config will change this app's cores, memory, disk and fields.",
 	}[i]
 }
 
@@ -44,9 +43,10 @@ type app struct {
 	view  core.AppView
 	gone  bool // it was there and is not any more
 	known bool
-	past  jobRows
+	past  appJobs
 	jobs  *ui.Table
 	tail  *appTail
+	conf  appConfig
 }
 
 func newApp(id string) *app { return &app{id: id, jobs: newJobs().table, tail: newTail()} }
@@ -85,12 +85,7 @@ func (p *app) world(c *Console) {
 	} else {
 		p.gone = true
 	}
-	p.past = jobRows{c: c}
-	for i := range c.world.Jobs {
-		if c.world.Jobs[i].AppID == p.id {
-			p.past.jobs = append(p.past.jobs, c.world.Jobs[i])
-		}
-	}
+	p.past.world(c, p.id)
 	p.jobs.SetRows(&p.past)
 }
 
@@ -143,6 +138,12 @@ func (p *app) show(c *Console, tab int) tea.Cmd {
 		return p.tail.start(c, p)
 	}
 	p.tail.stop()
+	switch tab {
+	case tabConfig:
+		return p.conf.ask(c, p)
+	case tabActivity:
+		return p.past.ask(c, p)
+	}
 	return nil
 }
 
@@ -154,10 +155,22 @@ func (p *app) beat(c *Console) tea.Cmd {
 		p.tail.collect()
 		return p.tail.again(c, p)
 	}
+	if p.at == tabConfig {
+		return p.conf.ask(c, p)
+	}
 	return nil
 }
 
 func (p *app) receive(c *Console, gen uint64, body any) tea.Cmd {
+	switch a := body.(type) {
+	case configAnswer:
+		p.conf.take(gen, a)
+		return nil
+	case pastAnswer:
+		p.past.older = a.jobs
+		p.world(c)
+		return nil
+	}
 	return p.tail.receive(c, gen, body)
 }
 
@@ -191,6 +204,9 @@ func (p *app) body(c *Console, w, h int) []string {
 		}
 		out = append(out, p.jobs.Header(c.theme, w))
 		return append(out, p.jobs.Lines(c.theme, w, rest-1)...)
+	}
+	if p.at == tabConfig {
+		return append(out, p.conf.lines(c, p, w, rest)...)
 	}
 	return append(out, comingLines(c, w, tabComing(p.at))...)
 }
@@ -261,7 +277,10 @@ func (p *app) overview(c *Console, w, h int) []string {
 		l := c.theme.NewLine(w)
 		out = append(out, l.Space(2).Add(ui.Warn, ui.Alert+" "+a.Drift).String(), "")
 	}
-	if a.Job != nil {
+	if !a.DeletesAt.IsZero() {
+		l := c.theme.NewLine(w)
+		out = append(out, l.Space(2).Add(ui.Warn, ui.Alert+" "+c.leaving(a)).String(), "")
+	} else if a.Job != nil {
 		l := c.theme.NewLine(w)
 		l.Space(2).Add(ui.Busy, ui.Half+" "+a.Job.Kind).Space(2).Gauge(ui.Chart, a.Job.Progress, min(24, w/3)).Space(2)
 		out = append(out, l.Add(ui.Text, jobLine(a.Job)).Add(ui.Muted, " · job "+jobID(a.Job.ID)).String(), "")
@@ -409,7 +428,11 @@ func (p *app) placement(c *Console, w int) section {
 	}
 	row("size", size)
 	row("system", a.OS)
-	row("made", ui.When(c.now(), a.CreatedAt, c.loc)+" by "+a.Owner)
+	if k := a.Adoption; k != nil {
+		row("adopted", ui.When(c.now(), k.At, c.loc)+" by "+k.By+", as "+k.Name)
+	} else {
+		row("made", ui.When(c.now(), a.CreatedAt, c.loc)+" by "+a.Owner)
+	}
 	row("since", string(a.Status)+", "+ui.When(c.now(), a.ChangedAt, c.loc))
 	return s
 }

@@ -150,6 +150,8 @@ func (p *apps) strip(c *Console, w int, a *core.AppView) []string {
 	l.Reset(w)
 	l.Space(3)
 	switch {
+	case !a.DeletesAt.IsZero():
+		l.Add(ui.Warn, c.leaving(a))
 	case a.Job != nil:
 		l.Add(ui.Busy, jobLine(a.Job))
 	case a.Status == core.StatusError:
@@ -172,6 +174,15 @@ func (p *apps) strip(c *Console, w int, a *core.AppView) []string {
 
 func sizes(a *core.AppView) string {
 	return ui.Count(a.Cores, "core") + " " + ui.MB(a.MemoryMB) + " " + strconv.Itoa(a.DiskGB) + "G"
+}
+
+// leaving says when an app that is being deleted is destroyed.
+func (c *Console) leaving(a *core.AppView) string {
+	left := a.DeletesAt.Sub(c.now())
+	if left <= 0 {
+		return "is being destroyed"
+	}
+	return "destroyed in " + elapsed(left) + " · z keeps it"
 }
 
 // jobLine is a job in a line: "installing docker (step 4 of 13) 64%".
@@ -379,6 +390,8 @@ func (r *appRows) Cell(l *ui.Line, i, col, width int, selected bool) {
 func (r *appRows) Joined(l *ui.Line, i, width int) bool {
 	a := &r.apps[i]
 	switch {
+	case !a.DeletesAt.IsZero():
+		l.Cell(ui.Warn, r.c.leaving(a), width)
 	case a.Job != nil:
 		progressCell(l, a.Job, width)
 	case a.Status == core.StatusError:

@@ -13,7 +13,7 @@ import (
 // one verb; the only exception is n in a log with a search going on.
 func bindings() []*binding {
 	t := []*binding{
-		{verb: "submit", keys: []string{"ctrl+s"}, form: "deploy", where: inForm, help: "send the form off", run: submitForm},
+		{verb: "submit", keys: []string{"ctrl+s"}, form: "send", draft: "deploy", where: inForm, help: "send the form off", run: submitForm},
 		{verb: "open", keys: []string{"enter"}, hint: "open", where: onObject, help: "open what is selected", why: mayOpen, run: open},
 		{verb: "up", keys: []string{"up", "k"}, form: "move", where: inList | inLog, help: "move up", run: moving(byLine, -1)},
 		{verb: "down", keys: []string{"down", "j"}, where: inList | inLog, help: "move down", run: moving(byLine, 1)},
@@ -30,9 +30,12 @@ func bindings() []*binding {
 		{verb: "restart", keys: []string{"r"}, hint: "restart", inLog: noHint, where: onApp, many: true, class: disruptive, help: "shut the app down and start it again", why: may(core.RestartApp),
 			run: func(c *Console, on object) tea.Cmd { return c.askApps(core.RestartApp, on) }},
 		{verb: "actions", keys: []string{"a"}, hint: "actions", where: always, help: "all that can be done with the selection", why: needsObject, run: actions},
+		{verb: "adopt", keys: []string{"n"}, hint: "adopt", where: onFound, help: "manage the container as it is, or all marked ones", why: mayAdopt, run: adoptFound},
+		{verb: "undo", keys: []string{"z"}, hint: "undo", where: always, help: "take back a delete that waits, an adoption, a change of a configuration", why: mayUndo, run: undo},
 		{verb: "new", keys: []string{"n"}, hint: "deploy", where: always, help: "deploy an app", why: mayDeploy, run: deployNew},
-		{verb: "delete", keys: []string{"d"}, hint: "delete", inLog: noHint, where: onApp, many: true, class: destructive, help: "destroy the app, its container and its data", why: may(core.DeleteApp), run: askDelete},
+		{verb: "delete", keys: []string{"d"}, hint: "delete", inLog: noHint, where: onApp, many: true, class: destructive, help: "destroy the app, its container and its data; it can be kept for a while", why: may(core.DeleteApp), run: askDelete},
 		{verb: "logs", keys: []string{"l"}, hint: "log", where: onApp | onJob, help: "show what the app or the job prints", why: mayShowLogs, run: showLogs},
+		{verb: "edit", keys: []string{"e"}, hint: "edit", inLog: noHint, where: onApp | onHost | onNode | onFound, help: "change the configuration; of a found container: as what it is adopted", why: mayEdit, run: edit},
 		{verb: "web address", keys: []string{"w"}, hint: "web", where: onApp, help: "copy the app's web address", why: needsURL, run: copyURL},
 		{verb: "next tab", keys: []string{"right", "]"}, hint: "tab", where: inTabs, help: "next tab", run: tabbing(1)},
 		{verb: "previous tab", keys: []string{"left", "["}, where: inTabs, help: "previous tab", run: tabbing(-1)},
@@ -49,7 +52,7 @@ func bindings() []*binding {
 		{verb: "go to job", where: onApp, help: "open the job that works on the app", why: needsJob, run: openAppJob},
 
 		{verb: "alerts", keys: []string{"!"}, hint: "alerts", where: always, help: "what needs attention, and the notices so far", run: alerts},
-		{verb: "back", keys: []string{"esc"}, form: "leave, the draft is kept", where: always, help: "close, clear the filter, go back", run: goBack},
+		{verb: "back", keys: []string{"esc"}, form: "leave", draft: "leave, the draft is kept", where: always, help: "close, clear the filter, go back", run: goBack},
 		{verb: "palette", keys: []string{":"}, hint: "command", where: always, help: "find anything and do it", run: func(c *Console, _ object) tea.Cmd { c.openPalette(""); return nil }},
 		{verb: "refresh", keys: []string{"ctrl+r"}, hint: "", where: always, help: "ask all hosts now", run: refreshAll},
 		{verb: "retry", keys: []string{"r"}, hint: "retry", where: onHost | onNode | onJob, help: "ask the host again now", why: mayRetry, run: retryHost},
@@ -81,10 +84,8 @@ func coming() []*binding {
 	add("b", "back up", "backing up apps", onApp)
 	add("c", "clone", "cloning apps", onApp)
 	add("u", "update", "updating apps", onApp)
-	add("e", "edit", "changing the configuration", onApp|onHost|onNode)
 	add("x", "shell", "a shell inside the app", onApp|onNode)
 	add("p", "ports", "tunnels to an app's port", onApp)
-	add("z", "undo", "undoing the last change", always)
 	return t
 }
 
@@ -112,6 +113,10 @@ func (o object) scope() scope {
 		return onHost
 	case itemKind:
 		return onItem
+	case foundKind:
+		return onFound
+	case recordKind:
+		return onRecord
 	}
 	return always
 }
@@ -337,7 +342,11 @@ func goBack(c *Console, _ object) tea.Cmd {
 
 func refreshAll(c *Console, _ object) tea.Cmd {
 	c.say(info, "asking all hosts now")
-	return c.do("", func(context.Context) error { c.core.Refresh(""); return nil })
+	cmd := c.do("", func(context.Context) error { c.core.Refresh(""); return nil })
+	if p, ok := c.page().(interface{ reload(c *Console) tea.Cmd }); ok {
+		return tea.Batch(cmd, p.reload(c))
+	}
+	return cmd
 }
 
 func retryHost(c *Console, on object) tea.Cmd {
@@ -352,8 +361,8 @@ func repaint(c *Console, _ object) tea.Cmd {
 }
 
 func submitForm(c *Console, _ object) tea.Cmd {
-	if d, ok := c.page().(*deploy); ok {
-		return d.submit(c)
+	if f, ok := c.page().(interface{ submit(c *Console) tea.Cmd }); ok {
+		return f.submit(c)
 	}
 	return nil
 }

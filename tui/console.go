@@ -57,6 +57,7 @@ type Console struct {
 	notices  notices
 	guess    int             // index of the app asked for last
 	live     map[uint64]bool // unfinished jobs as last seen
+	undone   undoable        // what z takes back
 	spark    map[string][]float64
 	tickGen  uint64
 	bursts   burst

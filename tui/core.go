@@ -11,7 +11,7 @@ import (
 )
 
 // Core is what the console asks of the domain. *core.Core is one, the tests'
-// scripted world another. World, History, Catalogue, Categories and
+// scripted world another. World, History, Settings, Catalogue, Categories and
 // CatalogueItem answer from memory; everything else is called off the event
 // loop.
 type Core interface {
@@ -27,8 +27,19 @@ type Core interface {
 	DeployApp(ctx context.Context, a core.Actor, r core.DeployRequest) (core.AppView, core.JobView, error)
 	AppLogs(ctx context.Context, a core.Actor, name string, tail int, follow bool, line func(string)) error
 	DoApp(ctx context.Context, a core.Actor, verb core.AppVerb, name string) (core.JobView, error)
+	DeleteApp(ctx context.Context, a core.Actor, name string, o core.DeleteOptions) (core.JobView, error)
+	CheckConfig(a core.Actor, name string, ch core.ConfigChange) core.ConfigCheck
+	AppConfig(ctx context.Context, a core.Actor, name string) (core.ConfigView, error)
+	ConfigureApp(ctx context.Context, a core.Actor, name string, ch core.ConfigChange) (core.JobView, error)
+	Discover(ctx context.Context, a core.Actor, host string) ([]core.FoundGuest, error)
+	Adopt(ctx context.Context, a core.Actor, r core.AdoptRequest) (core.AppView, core.JobView, error)
+	Audit(ctx context.Context, a core.Actor, f core.AuditFilter) ([]core.AuditView, error)
+	VerifyAudit(ctx context.Context, a core.Actor) (core.AuditCheck, error)
+	Undo(ctx context.Context, a core.Actor, job uint64) (core.JobView, error)
+	Settings() core.Settings
 	AppSecrets(ctx context.Context, a core.Actor, name string) (map[string]string, error)
 
+	Jobs(ctx context.Context, a core.Actor, f core.JobFilter) ([]core.JobView, error)
 	Job(ctx context.Context, a core.Actor, id uint64) (core.JobView, error)
 	JobLog(ctx context.Context, a core.Actor, id, after uint64, limit int) ([]core.LogLine, error)
 	CancelJob(ctx context.Context, a core.Actor, id uint64) (core.JobView, error)

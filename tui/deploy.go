@@ -122,7 +122,7 @@ func freeName(w *core.World, id string) string {
 
 func (p *deploy) digit() int                      { return 3 }
 func (p *deploy) crumbs(*Console) []string        { return []string{p.it.Name, "Deploy"} }
-func (p *deploy) scope(*Console) scope            { return inForm | inStack }
+func (p *deploy) scope(*Console) scope            { return inForm | inDraft | inStack }
 func (p *deploy) on(*Console) object              { return object{} }
 func (p *deploy) world(c *Console)                { p.nodes(c) }
 func (p *deploy) move(*Console, motion, int) bool { return false }

@@ -1,8 +1,10 @@
 package tui
 
 import (
+	"context"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	tea "charm.land/bubbletea/v2"
@@ -11,56 +13,158 @@ import (
 	"proximity/tui/ui"
 )
 
-// erase asks before something is destroyed: it names the victim and what is
+// erase asks before something is destroyed: it names the victims and what is
 // lost, and wants the name typed. The focus is on Cancel.
 type erase struct {
-	name  string
-	about string      // the victim in a sentence
-	facts [][2]string // what becomes of it, the worst first
+	name  string // what is to be typed: the victim's name, or how many there are
+	many  bool
+	about string      // the victims in a sentence
+	facts [][2]string // what becomes of them, the worst first
+	later string      // the choice to leave time to change one's mind; "" = there is none
+	wait  bool        // it is chosen
 	field ui.Input
-	armed bool      // the focus is on the button that does it
+	focus focus
 	last  time.Time // of the last key
-	yes   func(c *Console) tea.Cmd
+	yes   func(c *Console, wait bool) tea.Cmd
 }
 
-// askDelete asks before an app is deleted.
+// focus is where enter goes.
+type focus uint8
+
+const (
+	onCancel focus = iota
+	onDo
+	onLater
+)
+
+// askDelete asks before apps are deleted.
 func askDelete(c *Console, on object) tea.Cmd {
-	ids, _ := c.targets(on)
-	found := c.appsOf(ids)
-	if len(found) != 1 {
+	ids, hidden := c.targets(on)
+	var victims []*core.AppView
+	var out []obstacle
+	for _, a := range c.appsOf(ids) {
+		if o := c.obstacle(core.DeleteApp, a); o.short != "" {
+			out = append(out, o)
+		} else {
+			victims = append(victims, a)
+		}
+	}
+	if len(victims) == 0 {
 		return nil
 	}
-	a := found[0]
-	d := &erase{name: a.Hostname, last: c.now(), yes: func(c *Console) tea.Cmd { return c.doApps(core.DeleteApp, ids) }}
+	wait := c.core.Settings().DeleteWait
+	d := &erase{last: c.now(), wait: true, yes: func(c *Console, wait bool) tea.Cmd { return c.deleteApps(victims, wait) }}
 	d.field.Max = 80
-	d.about = "You are about to delete  " + a.Hostname + "  (" + whereIs(a) + ", owner " + a.Owner + ")."
-	fact := func(what, text string) { d.facts = append(d.facts, [2]string{what, text}) }
-	if a.VMID == 0 {
-		fact("forgets", "the app; it has no container")
-	} else {
-		fact("loses", "its data is gone for ever; no backup is made")
-		disk := "its " + strconv.Itoa(a.DiskGB) + "G disk"
-		if a.Storage != "" {
-			disk += " on " + a.Storage
-		}
-		fact("destroys", "container "+strconv.Itoa(a.VMID)+" on "+a.Node+" and "+disk)
+	d.victims(victims, len(ids))
+	d.lost(victims)
+	if hidden > 0 {
+		d.fact("hidden", "the filter hides "+strconv.Itoa(hidden)+" of the "+strconv.Itoa(len(ids))+" marked apps")
 	}
-	if a.PublicPort > 0 {
-		fact("frees", "port "+strconv.Itoa(a.PublicPort)+": "+a.URL+" answers no more")
+	if len(out) > 0 {
+		d.fact("left out", ui.Count(len(out), "marked app")+": "+tally(out))
 	}
-	if who := c.watching(found); who != "" {
-		fact("open", who)
+	if who := c.watching(victims); who != "" {
+		d.fact("open", who)
+	}
+	if wait > 0 && slices.ContainsFunc(victims, destroyed) {
+		d.later = "wait " + waitWords(wait) + " before destroying: stopped meanwhile, z keeps it"
 	}
 	c.over = d
 	return nil
+}
+
+// destroyed reports that an app has a container that goes with it.
+func destroyed(a *core.AppView) bool { return a.VMID != 0 && !a.Adopted && !a.Lost }
+
+// victims names who is deleted, of so many that were asked for.
+func (d *erase) victims(apps []*core.AppView, asked int) {
+	if asked == 1 {
+		a := apps[0]
+		d.name = a.Hostname
+		d.about = "You are about to delete  " + a.Hostname + "  (" + whereIs(a) + ", owner " + a.Owner + ")."
+		return
+	}
+	d.name, d.many = ui.Count(len(apps), "app"), true
+	d.about = "You are about to delete " + d.name + ":  " + nameList(apps) + "."
+}
+
+func (d *erase) fact(what, text string) { d.facts = append(d.facts, [2]string{what, text}) }
+
+// lost says what becomes of the victims and what is theirs.
+func (d *erase) lost(apps []*core.AppView) {
+	var gone, kept, empty []*core.AppView
+	var cts, ports []string
+	disk := 0
+	for _, a := range apps {
+		switch {
+		case destroyed(a):
+			gone = append(gone, a)
+			cts = append(cts, strconv.Itoa(a.VMID)+" on "+a.Node)
+			disk += a.DiskGB
+		case a.Adopted || a.Lost:
+			kept = append(kept, a)
+		default:
+			empty = append(empty, a)
+		}
+		if a.PublicPort > 0 {
+			ports = append(ports, strconv.Itoa(a.PublicPort))
+		}
+	}
+	one := len(apps) == 1
+	if n := len(gone); n > 0 {
+		d.fact("loses", map[bool]string{true: "its data is", false: "their data is"}[one]+" gone for ever; no backup is made")
+		what := map[bool]string{true: "container ", false: "containers "}[n == 1] + strings.Join(cts, ", ")
+		if one && gone[0].Storage != "" {
+			d.fact("destroys", what+" and its "+strconv.Itoa(disk)+"G disk on "+gone[0].Storage)
+		} else {
+			d.fact("destroys", what+" and "+strconv.Itoa(disk)+"G of disk")
+		}
+	}
+	if len(kept) > 0 {
+		why := "made outside Proximity"
+		if kept[0].Lost {
+			why = "gone, or not ours any more"
+		}
+		d.fact("forgets", "the record of "+nameList(kept)+"; no container is touched: "+why)
+	}
+	if len(empty) > 0 {
+		d.fact("forgets", nameList(empty)+"; no container there")
+	}
+	switch {
+	case one && len(ports) > 0:
+		d.fact("frees", "port "+ports[0]+": "+apps[0].URL+" answers no more")
+	case len(ports) > 0:
+		d.fact("frees", "ports "+strings.Join(ports, ", "))
+	}
+	if len(gone) > 0 {
+		d.fact("keeps", "its backups, if there are any")
+	}
+}
+
+// deleteApps asks core to delete apps.
+func (c *Console) deleteApps(victims []*core.AppView, wait bool) tea.Cmd {
+	var ids []string
+	after := ""
+	for _, a := range victims {
+		ids = append(ids, a.ID)
+		if wait && destroyed(a) {
+			after = " · z keeps it, for " + waitWords(c.core.Settings().DeleteWait)
+		}
+	}
+	return c.askCore(core.DeleteApp, ids, after, func(ctx context.Context, id string) (core.JobView, error) {
+		return c.core.DeleteApp(ctx, c.actor, id, core.DeleteOptions{Now: !wait})
+	})
 }
 
 func (d *erase) title() string { return "Delete " + d.name }
 func (d *erase) typing() bool  { return true }
 
 func (d *erase) hint() string {
-	if d.armed {
-		return "enter delete " + d.name + "   tab to Cancel   esc leave it as it is"
+	switch d.focus {
+	case onDo:
+		return "enter delete " + d.name + "   tab on   esc leave it as it is"
+	case onLater:
+		return "space wait or not   tab to Cancel   esc leave it as it is"
 	}
 	return "type the name   tab to Delete   enter or esc leave it as it is"
 }
@@ -73,11 +177,21 @@ func (d *erase) paste(c *Console, _ string) {
 func (d *erase) key(c *Console, key, text string) tea.Cmd {
 	was := d.last
 	d.last = c.now()
-	switch key {
-	case "tab", "shift+tab", "up", "down":
-		d.armed = !d.armed
+	places := focus(2)
+	if d.later != "" {
+		places = 3
+	}
+	switch {
+	case key == "tab" || key == "down":
+		d.focus = (d.focus + 1) % places
 		return nil
-	case "enter":
+	case key == "shift+tab" || key == "up":
+		d.focus = (d.focus + places - 1) % places
+		return nil
+	case key == "space" && d.focus == onLater:
+		d.wait = !d.wait
+		return nil
+	case key == "enter":
 		return d.enter(c, was)
 	}
 	if !d.field.Key(key, text) {
@@ -90,7 +204,10 @@ func (d *erase) key(c *Console, key, text string) tea.Cmd {
 // that text sent by accident does not delete.
 func (d *erase) enter(c *Console, last time.Time) tea.Cmd {
 	switch {
-	case !d.armed:
+	case d.focus == onLater:
+		d.wait = !d.wait
+		return nil
+	case d.focus != onDo:
 		c.over = nil
 		c.say(info, d.name+" stays as it is")
 		return nil
@@ -102,7 +219,7 @@ func (d *erase) enter(c *Console, last time.Time) tea.Cmd {
 		return nil
 	}
 	c.over = nil
-	return d.yes(c)
+	return d.yes(c, d.wait && d.later != "")
 }
 
 // lines draws as much of the consequences as there is room for: the worst of
@@ -167,14 +284,27 @@ func (d *erase) foot(c *Console, w int) (foot struct {
 	matches := d.field.Value() == d.name
 	l := c.theme.NewLine(w)
 	prompt := "Type the name to delete: "
+	if d.many {
+		prompt = "Type \"" + d.name + "\" to delete: "
+	}
 	if w < 60 {
-		prompt = "Its name: "
+		prompt = "Type it: "
 	}
 	l.Add(ui.Text, prompt)
 	foot.cursor = l.W() + d.field.Draw(l, ui.Strong, max(4, min(40, l.Left()-1)))
 	foot.lines = append(foot.lines, l.String())
 	if w >= 60 {
 		foot.lines = append(foot.lines, "")
+	}
+	if d.later != "" {
+		l.Reset(w)
+		if d.focus == onLater {
+			l.Add(ui.Accent, ui.Bar)
+		} else {
+			l.Space(1)
+		}
+		l.Add(ui.Text, map[bool]string{true: "[x] ", false: "[ ] "}[d.wait]+d.later)
+		foot.lines = append(foot.lines, l.String())
 	}
 	l.Reset(w)
 	button := func(on bool, role ui.Role, text string) {
@@ -184,7 +314,7 @@ func (d *erase) foot(c *Console, w int) (foot struct {
 			l.Space(1).Add(ui.Muted, "[ "+text+" ]")
 		}
 	}
-	button(!d.armed, ui.Selected, "Cancel")
+	button(d.focus == onCancel, ui.Selected, "Cancel")
 	l.Space(1)
 	do := "Delete"
 	if w >= 60 {
@@ -194,7 +324,7 @@ func (d *erase) foot(c *Console, w int) (foot struct {
 	if matches {
 		role = ui.Danger
 	}
-	button(d.armed, role, do)
+	button(d.focus == onDo, role, do)
 	if !matches && w >= 60 {
 		l.Space(1).Add(ui.Muted, "the name does not match")
 	}

@@ -317,7 +317,7 @@ func (c *Console) hints() string {
 	here := c.page().scope(c)
 	for _, b := range c.keys.table {
 		hint := b.hintIn(here)
-		if hint == "" || hint == seen || !c.applies(b) || c.reason(b, c.aim(b)) != "" {
+		if hint == "" || hint == seen || !c.applies(b) || len(b.keys) > 0 && c.bound(b.keys[0]) != b || c.reason(b, c.aim(b)) != "" {
 			continue
 		}
 		key := b.shown()

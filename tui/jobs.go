@@ -155,6 +155,9 @@ func outcome(c *Console, w int, j *core.JobView) []string {
 		}
 		row("waits", ui.Busy, text)
 	}
+	if j.Waiting == "" && j.Note != "" && !j.RetryAt.IsZero() && !j.Ended {
+		row("waits", ui.Busy, j.Note)
+	}
 	row("error", ui.Error, j.Error)
 	row("left", ui.Text, j.Left)
 	row("next", ui.Text, j.Hint)

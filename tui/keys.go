@@ -9,7 +9,7 @@ import (
 )
 
 // scope is a set of situations in which a binding applies.
-type scope uint16
+type scope uint32
 
 const (
 	inList  scope = 1 << iota // a list with a cursor
@@ -25,10 +25,13 @@ const (
 	onHost
 	onItem // of the catalogue
 	inStack
-	inMarks // a list whose rows can be marked
+	inMarks  // a list whose rows can be marked
+	onFound  // a container that nobody manages
+	onRecord // of the audit
+	inDraft  // a form that is kept when it is left
 
 	always   scope = 0
-	onObject       = onApp | onJob | onNode | onHost | onItem
+	onObject       = onApp | onJob | onNode | onHost | onItem | onFound | onRecord
 )
 
 // class says what stands between a key and its effect.
@@ -51,6 +54,7 @@ type binding struct {
 	hint  string   // in the row of hints; "" = not there
 	inLog string   // the hint where a log is read, if it is another or noHint
 	form  string   // the hint in a form, if it is another
+	draft string   // the hint in a form that keeps a draft, if it is another again
 	help  string   // one line
 	where scope    // always, or any of these
 	class class
@@ -80,6 +84,8 @@ func (b *binding) shown() string {
 // hintIn is the hint where the session is.
 func (b *binding) hintIn(s scope) string {
 	switch {
+	case s&inDraft != 0 && b.draft != "":
+		return b.draft
 	case s&inForm != 0:
 		return b.form
 	case s&inLog != 0 && b.inLog == noHint:
@@ -319,7 +325,7 @@ func (s scope) String() string {
 		return "everywhere"
 	}
 	var names []string
-	for i, n := range []string{"lists", "lists", "tabs", "panes", "logs", "a search in a log", "forms", "apps", "jobs", "nodes", "hosts", "the catalog", "opened pages", "the apps list"} {
+	for i, n := range []string{"lists", "lists", "tabs", "panes", "logs", "a search in a log", "forms", "apps", "jobs", "nodes", "hosts", "the catalog", "opened pages", "lists with marks", "found containers", "the audit", "forms"} {
 		if s&(1<<i) != 0 && (len(names) == 0 || names[len(names)-1] != n) {
 			names = append(names, n)
 		}

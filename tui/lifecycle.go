@@ -1,6 +1,7 @@
 package tui
 
 import (
+	"context"
 	"errors"
 	"strconv"
 	"strings"
@@ -38,21 +39,23 @@ func (c *Console) obstacle(v core.AppVerb, a *core.AppView) obstacle {
 		return obstacle{"", c.away(a), "not reachable"}
 	case v == core.DeleteApp:
 		return obstacle{}
+	case a.Lost:
+		return obstacle{a.Hostname, "has lost its container: d forgets it", "container gone"}
 	case a.VMID == 0:
 		return obstacle{a.Hostname, "has no container: d deletes it, n deploys it again", "no container"}
 	case a.Status == core.StatusError:
 		return obstacle{a.Hostname, "is in error: d deletes it, n deploys it again", "in error"}
-	case v == core.StartApp && a.Status == core.StatusRunning && a.Drift != "":
-		return obstacle{a.Hostname, "was " + a.Drift + ": r brings it back", "already running"}
-	case v == core.StartApp && a.Status == core.StatusRunning:
+	case v == core.StartApp && runs(a):
 		return obstacle{a.Hostname, "is already running: r restarts it", "already running"}
-	case v != core.StartApp && a.Status == core.StatusStopped && a.Drift != "":
-		return obstacle{a.Hostname, "was " + a.Drift + ": s takes it back", "not running"}
-	case v != core.StartApp && a.Status == core.StatusStopped:
+	case v != core.StartApp && !runs(a):
 		return obstacle{a.Hostname, "is not running: s starts it", "not running"}
 	}
 	return obstacle{}
 }
+
+// runs reports whether an app's container runs, by what its host says where
+// that differs from the record.
+func runs(a *core.AppView) bool { return (a.Status == core.StatusRunning) == (a.Drift == "") }
 
 // jobWords is a job and whose it is: "job 482 (deploy) by ops".
 func (c *Console) jobWords(r *core.JobRef) string {
@@ -114,9 +117,6 @@ func may(v core.AppVerb) func(*Console, object) string {
 		}
 		p := c.tops[2].(*apps)
 		rows := p.table.MarkedRows()
-		if v == core.DeleteApp && len(rows) > 1 {
-			return "only one app at a time can be deleted: esc clears the " + strconv.Itoa(len(rows)) + " marks"
-		}
 		var against []obstacle
 		for _, row := range rows {
 			o := c.obstacle(v, &p.rows.apps[row])
@@ -160,6 +160,7 @@ type deed struct {
 	many    bool
 	app     string // the id, if it was one
 	name    string // its name
+	after   string // what is said after the job's number
 	begun   []core.JobView
 	skipped []obstacle
 	failed  []error
@@ -172,16 +173,25 @@ func doing(v core.AppVerb) string {
 		return "starting"
 	case core.StopApp:
 		return "stopping"
+	case core.ForceStop:
+		return "stopping by force"
 	case core.RestartApp:
 		return "restarting"
+	case adoptVerb:
+		return "adopting"
 	}
 	return "deleting"
 }
 
-// doApps asks core to do a verb to apps, one call for each that it can be done
-// to now. The marks of all of them go.
+// doApps asks core to do a verb to apps.
 func (c *Console) doApps(v core.AppVerb, ids []string) tea.Cmd {
-	d := deed{verb: v, many: len(ids) > 1}
+	return c.askCore(v, ids, "", func(ctx context.Context, id string) (core.JobView, error) { return c.core.DoApp(ctx, c.actor, v, id) })
+}
+
+// askCore makes one call of core for each of the apps that a verb can be done to
+// now; after is what to say once it has begun. The marks of all of them go.
+func (c *Console) askCore(v core.AppVerb, ids []string, after string, call func(ctx context.Context, id string) (core.JobView, error)) tea.Cmd {
+	d := deed{verb: v, many: len(ids) > 1, after: after}
 	var can []core.AppView
 	for _, a := range c.appsOf(ids) {
 		if o := c.obstacle(v, a); o.short != "" {
@@ -209,10 +219,10 @@ func (c *Console) doApps(v core.AppVerb, ids []string) tea.Cmd {
 	default:
 		c.say(info, "asking to "+string(v)+" "+ui.Count(len(can), "app"))
 	}
-	ctx, actor := c.ctx, c.actor
+	ctx := c.ctx
 	return func() tea.Msg {
 		for i := range can {
-			j, err := c.core.DoApp(ctx, actor, v, can[i].ID)
+			j, err := call(ctx, can[i].ID)
 			if ctx.Err() != nil {
 				return nil
 			}
@@ -250,7 +260,18 @@ func (c *Console) tell(d deed) tea.Cmd {
 	case d.many:
 		c.say(d.tone(), d.summary())
 	case len(d.begun) > 0:
-		c.say(good, doing(d.verb)+" "+d.name+": job "+jobID(d.begun[0].ID))
+		c.say(good, doing(d.verb)+" "+d.name+": job "+jobID(d.begun[0].ID)+d.after)
+	}
+	if d.verb == adoptVerb || d.verb == core.DeleteApp && d.after != "" {
+		what := doing(d.verb) + " " + d.name
+		if d.many {
+			what = doing(d.verb) + " " + strconv.Itoa(len(d.begun))
+		}
+		var jobs []uint64
+		for i := range d.begun {
+			jobs = append(jobs, d.begun[i].ID)
+		}
+		c.canUndo(what, jobs)
 	}
 	c.expect(d.begun)
 	var cmd tea.Cmd
@@ -319,7 +340,13 @@ func (c *Console) askApps(v core.AppVerb, on object) tea.Cmd {
 		return nil
 	}
 	title := strings.ToUpper(string(v[:1])) + string(v[1:])
-	d := &confirm{opened: c.now(), yes: func(c *Console) tea.Cmd { return c.doApps(v, ids) }}
+	d := &confirm{opened: c.now()}
+	d.yes = func(c *Console) tea.Cmd {
+		if d.on {
+			return c.doApps(core.ForceStop, ids)
+		}
+		return c.doApps(v, ids)
+	}
 	it, is, does := "It", "is", "does"
 	if a := victims[0]; len(ids) == 1 {
 		d.heading, d.button = title+" "+a.Hostname, title+" "+a.Hostname
@@ -332,7 +359,8 @@ func (c *Console) askApps(v core.AppVerb, on object) tea.Cmd {
 	}
 	switch v {
 	case core.StopApp:
-		d.text = append(d.text, it+" "+is+" shut down, by force after a minute, and "+does+" not answer until it is started again.")
+		d.text = append(d.text, it+" "+is+" asked to shut down, for a minute, and "+does+" not answer until it is started again.")
+		d.option = "end it at once by force, as if its power was cut"
 	default:
 		d.text = append(d.text, it+" "+is+" shut down, by force after a minute, and started again: who uses it is cut off meanwhile.")
 	}

@@ -130,7 +130,7 @@ func TestDeleteNotDone(t *testing.T) {
 	press(c, "d")
 	typed(c, "gitea")
 	press(c, "esc", "d")
-	if f := c.over.(*erase); f.field.Value() != "" || f.armed {
+	if f := c.over.(*erase); f.field.Value() != "" || f.focus != onCancel {
 		t.Error("a new overlay remembers the old one")
 	}
 	c.Update(tea.PasteMsg{Content: "gitea\n"})
@@ -182,7 +182,7 @@ func TestReasonsOfApps(t *testing.T) {
 		{"gitea", "", "trd", "s", "gitea is already running: r restarts it"},
 		{"blog", "", "sd", "t", "blog is not running: s starts it"},
 		{"blog", "", "sd", "r", "blog is not running: s starts it"},
-		{"postgres", "", "trd", "s", "postgres was stopped outside Proximity: r brings it back"},
+		{"postgres", "", "sd", "t", "postgres is not running: s starts it"}, // stopped outside Proximity
 		{"jellyfin", "", "", "d", "jellyfin is busy: job 482 (deploy) by ops"},
 		{"uptime-kuma", "", "d", "r", "uptime-kuma is in error: d deletes it, n deploys it again"},
 		{"lost", "", "d", "s", "lost has no container: d deletes it, n deploys it again"},
@@ -279,20 +279,20 @@ func TestMarks(t *testing.T) {
 	c = at(t, s, look{}, []string{"2", "*", "/"})
 	typed(c, "pve1")
 	press(c, "enter", "t")
-	expect(t, c, "Stop 5 apps", "adguard, gitea, immich, paperless, postgres", "The filter hides 4 of the 9 marked apps", "4 marked apps left out: 1 not running, 1 busy, 1 in error, 1 not reachable")
+	expect(t, c, "Stop 4 apps", "adguard, gitea, immich, paperless", "The filter hides 4 of the 9 marked apps", "5 marked apps left out: 2 not running, 1 busy, 1 in error, 1 not reachable", "[ ] end it at once by force")
 	pause(c)
 	press(c, "enter")
-	if n := s.count("DoApp stop"); n != 5 {
+	if n := s.count("DoApp stop"); n != 4 {
 		t.Errorf("%d calls", n)
 	}
-	expect(t, c, "× stopping 3, skipped 5 (2 not running, 1 busy, 1 in error, 1 not reachable), 1 failed (! shows why)")
+	expect(t, c, "× stopping 2, skipped 6 (3 not running, 1 busy, 1 in error, 1 not reachable), 1 failed (! shows why)")
 	press(c, "!")
 	expect(t, c, "the store is full")
 
 	s = newScripted()
 	c = at(t, s, look{}, []string{"2", "*", "d"})
-	expect(t, c, "only one app at a time can be deleted: esc clears the 9 marks")
-	press(c, "esc", "space", "end", "d") // one mark, the cursor elsewhere
+	expect(t, c, "Delete 7 apps", "adguard, blog, gitea, immich", "Type \"7 apps\" to delete", "left out", "1 busy, 1 not reachable", "140G of disk")
+	press(c, "esc", "*", "home", "space", "end", "d") // one mark, the cursor elsewhere
 	expect(t, c, "Delete adguard")
 	press(c, "esc", "a")
 	expect(t, c, "1 marked app · wiki", "delete 1 marked app", "logs wiki")

@@ -145,6 +145,8 @@ type confirm struct {
 	heading string
 	text    []string
 	button  string
+	option  string // what space turns on and off; "" = nothing
+	on      bool
 	opened  time.Time
 	yes     func(c *Console) tea.Cmd
 }
@@ -153,12 +155,24 @@ type confirm struct {
 // paste, or a key held down, must not confirm.
 const breath = 250 * time.Millisecond
 
-func (d *confirm) title() string          { return d.heading }
-func (d *confirm) typing() bool           { return false }
-func (d *confirm) hint() string           { return "enter " + d.button + "   esc leave it as it is" }
+func (d *confirm) title() string { return d.heading }
+func (d *confirm) typing() bool  { return false }
+
+func (d *confirm) hint() string {
+	s := "enter " + d.button + "   esc leave it as it is"
+	if d.option != "" {
+		s += "   space " + d.option
+	}
+	return s
+}
+
 func (d *confirm) paste(*Console, string) {}
 
 func (d *confirm) key(c *Console, key, _ string) tea.Cmd {
+	if key == "space" && d.option != "" {
+		d.on = !d.on
+		return nil
+	}
 	if key != "enter" {
 		c.say(info, "enter does it, esc does not")
 		return nil
@@ -187,6 +201,14 @@ func (d *confirm) lines(c *Console, w, h int) ([]string, int, int) {
 		}
 	}
 	l := c.theme.NewLine(w)
+	if d.option != "" {
+		box := "[ ] "
+		if d.on {
+			box = "[x] "
+		}
+		out = append(out, "", l.Add(ui.Text, box+d.option).Add(ui.Muted, " · space").String())
+		l.Reset(w)
+	}
 	l.Add(ui.Selected, "[ "+d.button+" ]").Add(ui.Muted, " enter").Space(3).Add(ui.Text, "[ Leave it ]").Add(ui.Muted, " esc")
 	return append(out, "", l.String()), -1, -1
 }

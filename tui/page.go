@@ -101,9 +101,9 @@ func screens() [10]page {
 		4: newNodes(),
 		5: later{5, "Backups will list every archive, its schedule and how to restore it."},
 		6: newJobs(),
-		7: later{7, "Discover will list containers that Proximity does not manage yet, and adopt them."},
+		7: newDiscover(),
 		8: later{8, "Access will list people, their keys, and keys that wait for approval."},
-		9: later{9, "Audit will list who did what, when, from where, with a verified chain."},
+		9: newAudit(),
 	}
 }
 
@@ -199,12 +199,14 @@ const (
 	hostKind
 	itemKind
 	marksKind // the marked apps, by no id
+	foundKind
+	recordKind
 )
 
 // object is something verbs act on.
 type object struct {
 	kind kind
-	id   string // app id, job number, "host/node", host name, catalogue id
+	id   string // app id, job number, "host/node", host name, catalogue id, "host/vmid", record number
 }
 
 func (c *Console) appOf(o object) (core.AppView, bool) {

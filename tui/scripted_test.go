@@ -40,6 +40,13 @@ type scripted struct {
 	mailbox chan struct{}
 	blocked chan struct{} // a call says here that it now waits for its context
 	fail    error         // of every call that can fail
+	options []core.DeleteOptions
+	changes []core.ConfigChange
+	adopts  []core.AdoptRequest
+	found   []core.FoundGuest
+	records []core.AuditView // newest first
+	chain   core.AuditCheck
+	past    []core.JobView
 }
 
 func (s *scripted) called(name string) {
@@ -202,6 +209,99 @@ func (s *scripted) AppLogs(ctx context.Context, _ core.Actor, _ string, _ int, f
 	return ctx.Err()
 }
 
+func (s *scripted) DeleteApp(ctx context.Context, a core.Actor, id string, o core.DeleteOptions) (core.JobView, error) {
+	s.called("DeleteApp")
+	s.mu.Lock()
+	s.options = append(s.options, o)
+	s.mu.Unlock()
+	return s.DoApp(ctx, a, core.DeleteApp, id)
+}
+
+func (s *scripted) Settings() core.Settings { return core.Settings{DeleteWait: 600} }
+
+func (s *scripted) Undo(_ context.Context, _ core.Actor, id uint64) (core.JobView, error) {
+	s.called("Undo")
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.deeds = append(s.deeds, fmt.Sprint("undo ", id))
+	return core.JobView{ID: id}, s.fail
+}
+
+func (s *scripted) AppConfig(_ context.Context, _ core.Actor, id string) (core.ConfigView, error) {
+	s.called("AppConfig")
+	v := core.ConfigView{App: id, Hostname: "gitea", Cores: 2, MemoryMB: 2048, SwapMB: 512, DiskGB: 20}
+	for _, f := range shelf()[4].Fields {
+		v.Fields = append(v.Fields, core.ConfigField{FieldView: f, Value: f.Default, Set: f.Default != "" || f.Secret, Immutable: f.Key == "ADMIN_USER"})
+	}
+	return v, s.fail
+}
+
+func (s *scripted) CheckConfig(_ core.Actor, _ string, ch core.ConfigChange) core.ConfigCheck {
+	s.called("CheckConfig")
+	var ck core.ConfigCheck
+	if ch.MemoryMB != nil {
+		ck.Changes = append(ck.Changes, fmt.Sprintf("memory 2048 → %d MB", *ch.MemoryMB))
+		if *ch.MemoryMB > 9000 {
+			ck.Problems = []core.FieldProblem{{Field: "memory_mb", Text: "pve1 has 9000 MB free", Hint: "give it less"}}
+		}
+	}
+	for k := range ch.Values {
+		ck.Changes, ck.Inside = append(ck.Changes, k), true
+	}
+	return ck
+}
+
+func (s *scripted) ConfigureApp(_ context.Context, _ core.Actor, id string, ch core.ConfigChange) (core.JobView, error) {
+	s.called("ConfigureApp")
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.changes = append(s.changes, ch)
+	return core.JobView{ID: 950, Kind: "configure", Title: "configure gitea", AppID: id, Owner: "ops", State: "running"}, s.fail
+}
+
+func (s *scripted) Discover(context.Context, core.Actor, string) ([]core.FoundGuest, error) {
+	s.called("Discover")
+	return s.found, s.fail
+}
+
+func (s *scripted) Adopt(_ context.Context, a core.Actor, r core.AdoptRequest) (core.AppView, core.JobView, error) {
+	s.called("Adopt")
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.adopts = append(s.adopts, r)
+	if s.fail != nil {
+		return core.AppView{}, core.JobView{}, s.fail
+	}
+	id := fmt.Sprint("custom-0000", r.VMID)
+	w := *s.world
+	w.Apps = append([]core.AppView{{ID: id, CatalogID: "custom", Hostname: r.Hostname, Status: core.StatusAdopting, Owner: a.User, Host: r.Host, Node: r.Node, VMID: r.VMID, Adopted: true}}, w.Apps...)
+	j := core.JobView{ID: uint64(700 + len(s.adopts)), Kind: "adopt", Title: "adopt " + r.Hostname, AppID: id, Owner: a.User, State: "running", CreatedAt: noon, StartedAt: noon}
+	w.Jobs = append([]core.JobView{j}, w.Jobs...)
+	s.world = &w
+	return w.Apps[0], j, nil
+}
+
+func (s *scripted) Audit(_ context.Context, _ core.Actor, f core.AuditFilter) ([]core.AuditView, error) {
+	s.called("Audit")
+	var out []core.AuditView
+	for _, v := range s.records {
+		if f.Before == 0 || v.Seq < f.Before {
+			out = append(out, v)
+		}
+	}
+	return out[:min(len(out), f.Limit)], s.fail
+}
+
+func (s *scripted) VerifyAudit(context.Context, core.Actor) (core.AuditCheck, error) {
+	s.called("VerifyAudit")
+	return s.chain, s.fail
+}
+
+func (s *scripted) Jobs(context.Context, core.Actor, core.JobFilter) ([]core.JobView, error) {
+	s.called("Jobs")
+	return s.past, s.fail
+}
+
 func (s *scripted) AppSecrets(context.Context, core.Actor, string) (map[string]string, error) {
 	s.called("AppSecrets")
 	return map[string]string{"ADMIN_PASSWORD": "hunter2", "TOKEN": "t0k3n"}, s.fail
@@ -360,6 +460,20 @@ func newScripted() *scripted {
 		s.logs = append(s.logs, core.LogLine{Seq: uint64(i + 1), Time: ago(time.Duration(120-2*i) * time.Second), Level: level, Text: fmt.Sprintf("Setting up package-%d (1.%d-1~debian.12) ...", i, i)})
 		s.appLog = append(s.appLog, fmt.Sprintf("2026/11/24 14:%02d:10 router: completed GET /api/v1/version for 10.0.0.%d, 200 OK in %d.1ms", i, i, i))
 	}
+	s.found = []core.FoundGuest{
+		{Host: "homelab", Node: "pve1", VMID: 201, Name: "pihole", Status: "running", OS: "debian", Cores: 1, MemoryMB: 512, DiskGB: 4, Uptime: 86400 * 12, Ports: []int{53, 80}, PortsKnown: true, LooksLike: "pihole", Sure: true, Port: 80, Hostname: "pihole"},
+		{Host: "homelab", Node: "pve1", VMID: 202, Name: "old-wiki", Status: "stopped", OS: "debian", Cores: 1, MemoryMB: 1024, DiskGB: 10, LooksLike: "dokuwiki", Port: 80, Hostname: "old-wiki"},
+		{Host: "homelab", Node: "pve3", VMID: 210, Name: "k3s-a", Status: "running", OS: "ubuntu", Cores: 4, MemoryMB: 8192, DiskGB: 40, Uptime: 3600, PortsKnown: true, Hostname: "k3s-a", Note: "managed by another Proximity"},
+	}
+	s.records = []core.AuditView{
+		{Seq: 6, Time: ago(time.Second), User: "dev", Via: core.ViaSSH, From: "10.0.0.9", Action: "app.restart", Target: "gitea", Result: "running", Job: 483},
+		{Seq: 5, Time: ago(137 * time.Second), User: "ops", Via: core.ViaSSH, From: "10.0.0.4", Action: "app.deploy", Target: "jellyfin", Result: "running", Detail: "jellyfin on pve1", Job: 482},
+		{Seq: 4, Time: ago(30 * time.Minute), User: "dev", Via: core.ViaSSH, From: "10.0.0.9", Action: "app.config", Target: "gitea", Result: "ok", Detail: "memory 512 → 1024 MB", Job: 470, Undo: true},
+		{Seq: 3, Time: ago(51 * time.Minute), User: "qa1", Via: core.ViaSSH, From: "10.8.0.3", Action: "app.stop", Target: "nextcloud", Result: "denied", Detail: "a viewer may not change apps (ask an admin)"},
+		{Seq: 2, Time: ago(50 * time.Hour), User: "cron", Via: core.ViaScheduler, Action: "app.repair", Target: "wiki", Result: "ok", Detail: "job 460: its container is on pve3 now"},
+		{Seq: 1, Time: ago(51 * time.Hour), User: "ops", Via: core.ViaLocal, Action: "host.add", Target: "homelab", Result: "ok", Detail: "https://10.0.0.2:8006"},
+	}
+	s.chain = core.AuditCheck{OK: true, Records: 6, Verified: 6, Since: ago(51 * time.Hour)}
 	s.present = []core.Presence{{User: "ops", Place: "Apps"}, {User: "dev", Place: "Apps › gitea › Overview"}}
 	return s
 }

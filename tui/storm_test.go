@@ -79,7 +79,7 @@ func storm(t *testing.T, n int, apart time.Duration) (s *scripted, asked int) {
 			_, cmd = c.Update(beatMsg{gen: c.tickGen, world: s.World(c.actor), present: s.present})
 		}
 		if d, is := c.over.(*erase); is && before != c.over {
-			if asked++; d.armed {
+			if asked++; d.focus != onCancel {
 				t.Fatal("the focus is not on Cancel")
 			}
 		}

@@ -1,0 +1,87 @@
+package tui
+
+import (
+	"strconv"
+	"strings"
+
+	tea "charm.land/bubbletea/v2"
+
+	"proximity/core"
+	"proximity/tui/ui"
+)
+
+// adoptForm asks as what a container is to be adopted.
+type adoptForm struct {
+	f      core.FoundGuest
+	form   ui.Form
+	cx, cy int
+}
+
+const fieldType = "type"
+
+func newAdoptForm(f core.FoundGuest) *adoptForm {
+	p := &adoptForm{f: f, cx: -1, cy: -1}
+	name := &ui.Field{Key: fieldName, Label: "Name", Help: "its name in Proximity; the container keeps its own", Input: ui.Input{Max: 63}}
+	name.Input.Set(f.Hostname)
+	kind := &ui.Field{Key: fieldType, Label: "What it is", Default: "custom", Help: "an app of the catalog, or any other word", Input: ui.Input{Max: 40}}
+	kind.Input.Set(f.LooksLike)
+	port := &ui.Field{Key: fieldPort, Label: "Port inside", Kind: ui.NumberField, Help: "what people are led to; empty: found from inside", Input: ui.Input{Max: 5}}
+	if f.Port > 0 {
+		port.Default = strconv.Itoa(f.Port)
+	}
+	p.form.Fields = []*ui.Field{name, kind, port,
+		{Key: buttonGo, Kind: ui.ButtonField, Label: "Adopt"}, {Key: buttonLeave, Kind: ui.ButtonField, Label: "Leave"}}
+	p.form.Open()
+	return p
+}
+
+func (p *adoptForm) digit() int                      { return 7 }
+func (p *adoptForm) crumbs(*Console) []string        { return []string{p.f.Name, "Adopt"} }
+func (p *adoptForm) scope(*Console) scope            { return inForm | inStack }
+func (p *adoptForm) on(*Console) object              { return object{} }
+func (p *adoptForm) world(*Console)                  {}
+func (p *adoptForm) move(*Console, motion, int) bool { return false }
+func (p *adoptForm) note(*Console) string            { return "everything has a default" }
+func (p *adoptForm) typing() bool                    { return p.form.Typing() }
+func (p *adoptForm) cursor() (x, y int)              { return p.cx, p.cy }
+
+func (p *adoptForm) submit(c *Console) tea.Cmd {
+	port, _ := strconv.Atoi(p.form.Field(fieldPort).Value())
+	r := core.AdoptRequest{Host: p.f.Host, Node: p.f.Node, VMID: p.f.VMID, Port: port,
+		Type: strings.TrimSpace(p.form.Field(fieldType).Value()), Hostname: strings.TrimSpace(p.form.Field(fieldName).Value())}
+	c.back()
+	return c.adopt([]core.AdoptRequest{r})
+}
+
+func (p *adoptForm) edit(c *Console, key, text string) (tea.Cmd, bool) {
+	if key == "esc" {
+		c.back()
+		c.say(info, p.f.Name+" stays as it is")
+		return nil, true
+	}
+	used, _, pressed := p.form.Key(key, text)
+	switch pressed {
+	case buttonGo:
+		return p.submit(c), true
+	case buttonLeave:
+		return p.edit(c, "esc", "")
+	}
+	return nil, used
+}
+
+func (p *adoptForm) paste(_ *Console, s string) (tea.Cmd, bool) { return nil, p.form.Paste(s) }
+
+func (p *adoptForm) body(c *Console, w, h int) []string {
+	l := c.theme.NewLine(w)
+	l.Space(1).Add(ui.Strong, "Adopt CT "+strconv.Itoa(p.f.VMID)).Space(2).Add(ui.Muted, p.f.Name+" on "+p.f.Node+" · "+portWords(&p.f))
+	out := []string{l.String()}
+	if h >= 12 {
+		out = append(out, "")
+	}
+	lines, cx, cy := p.form.Lines(c.theme, w, max(2, h-len(out)), 0)
+	p.cx, p.cy = cx, cy
+	if cy >= 0 {
+		p.cy = cy + len(out)
+	}
+	return append(out, lines...)
+}

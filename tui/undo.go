@@ -1,0 +1,76 @@
+package tui
+
+import (
+	"context"
+
+	tea "charm.land/bubbletea/v2"
+
+	"proximity/tui/ui"
+)
+
+// undoable is the last thing this session did that can be taken back.
+type undoable struct {
+	jobs []uint64
+	what string // "adopting wiki"
+}
+
+// reversible are the kinds of jobs that core can take back.
+func reversible(kind string) bool { return kind == "delete" || kind == "adopt" || kind == "configure" }
+
+// undoes is what z would take back: what is selected if that can be, else the
+// last thing this session did.
+func (c *Console) undoes(on object) undoable {
+	switch on.kind {
+	case appKind:
+		if a, ok := c.appOf(on); ok && a.Job != nil && !a.DeletesAt.IsZero() {
+			return undoable{[]uint64{a.Job.ID}, "deleting " + a.Hostname}
+		}
+	case jobKind:
+		if j, ok := c.jobOf(on); ok && reversible(j.Kind) && (j.Kind == "delete") != j.Ended {
+			return undoable{[]uint64{j.ID}, j.Title}
+		}
+	case recordKind:
+		if v, ok := c.recordOf(on); ok && v.Undo {
+			return undoable{[]uint64{v.Job}, v.Action + " of " + v.Target}
+		}
+	}
+	return c.undone
+}
+
+func mayUndo(c *Console, on object) string {
+	if u := c.undoes(on); len(u.jobs) == 0 {
+		return "nothing to take back: a delete that waits, an adoption or a change of a configuration can be"
+	}
+	return ""
+}
+
+func undo(c *Console, on object) tea.Cmd {
+	u := c.undoes(on)
+	if len(u.jobs) == len(c.undone.jobs) && len(u.jobs) > 0 && u.jobs[0] == c.undone.jobs[0] {
+		c.undone = undoable{} // once
+	}
+	c.say(info, "taking back: "+u.what)
+	return c.do("taken back: "+u.what, func(ctx context.Context) error {
+		for _, id := range u.jobs {
+			if _, err := c.core.Undo(ctx, c.actor, id); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// canUndo remembers what was just begun, for z.
+func (c *Console) canUndo(what string, jobs []uint64) {
+	if len(jobs) > 0 {
+		c.undone = undoable{jobs, what}
+	}
+}
+
+// waitWords is how long an app can be kept, in words.
+func waitWords(seconds int) string {
+	if seconds%60 == 0 {
+		return ui.Count(seconds/60, "minute")
+	}
+	return ui.Count(seconds, "second")
+}
