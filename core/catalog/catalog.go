@@ -16,12 +16,15 @@ import (
 
 // Source is a place manifests come from: the *.json files at the top of FS.
 type Source struct {
-	Name string
-	FS   fs.FS
+	Name     string
+	FS       fs.FS
+	embedded bool
 }
 
-// Embedded is the catalogue inside the binary.
-func Embedded() Source { return Source{Name: "embedded", FS: catalogdata.FS} }
+// Embedded is the catalogue inside the binary. It is read and checked once in a process: it cannot change.
+func Embedded() Source { return Source{Name: "embedded", FS: catalogdata.FS, embedded: true} }
+
+var readEmbedded = sync.OnceValues(func() ([]loaded, []Problem) { return readFiles(context.Background(), Embedded()) })
 
 // Catalogue is an immutable set of manifests, safe for concurrent use. The manifests that it hands out are shared.
 type Catalogue struct {
@@ -61,8 +64,16 @@ type loaded struct {
 	m    *Manifest
 }
 
-// read parses the files of one source, several at once, and returns them by file name.
+// read parses the files of one source and returns them by file name.
 func read(ctx context.Context, source Source) ([]loaded, []Problem) {
+	if source.embedded && ctx.Err() == nil {
+		return readEmbedded()
+	}
+	return readFiles(ctx, source)
+}
+
+// readFiles parses the files of a source, several at once.
+func readFiles(ctx context.Context, source Source) ([]loaded, []Problem) {
 	names, err := fs.Glob(source.FS, "*.json")
 	if err == nil && len(names) == 0 {
 		_, err = fs.Stat(source.FS, ".") // Glob does not tell a missing folder from an empty one
