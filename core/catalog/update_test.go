@@ -3,7 +3,6 @@ package catalog_test
 import (
 	"bytes"
 	"encoding/json"
-	"strings"
 	"testing"
 
 	"proximity/core/catalog"
@@ -94,7 +93,7 @@ func TestManifestsSurviveBeingKept(t *testing.T) {
 		if !bytes.Equal(doc, again) {
 			t.Errorf("%s changes by being kept", m.ID)
 		}
-		values, err := m.Resolve(samples(m))
+		values, err := m.Resolve(onlyAPersonKnows[m.ID])
 		if err == nil {
 			err = m.Generate(values)
 		}
@@ -112,17 +111,4 @@ func TestManifestsSurviveBeingKept(t *testing.T) {
 			}
 		}
 	}
-}
-
-func samples(m *catalog.Manifest) catalog.Values {
-	v := catalog.Values{}
-	for _, f := range m.Fields {
-		if f.Required && f.Default == nil && f.Generate == nil {
-			v[f.Key] = map[string]string{"email": "a@b.example", "url": "https://b.example", "host": "b.example", "port": "8080", "number": "1", "boolean": "true", "timezone": "UTC"}[f.Type]
-			if v[f.Key] == "" {
-				v[f.Key] = strings.Repeat("sample12", 3)
-			}
-		}
-	}
-	return v
 }
