@@ -128,10 +128,16 @@ func (p *program) ask(ctx context.Context, args []string) (int, error) {
 	if !errors.Is(err, sshd.ErrNoServer) {
 		return 0, err
 	}
+	if args[0] == "doctor" && fresh(data) {
+		return cli.Findings(ctx, env, args, core.CheckData(data)), nil
+	}
 	if fresh(data) {
 		return 0, &core.Error{Kind: core.ErrUnreachable, Text: "no server is running, and there is nothing in " + data, Hint: "start one with `proximity serve`, or try `proximity demo`", Err: err}
 	}
-	c, err := openCore(core.Config{Data: data})
+	c, err := openCore(core.Config{Data: data, PublicHost: p.getenv("PROXIMITY_PUBLIC_HOST")})
+	if err != nil && args[0] == "doctor" {
+		return cli.Findings(ctx, env, args, cli.Unopened(data, err)), nil
+	}
 	if err != nil {
 		return 0, err
 	}

@@ -32,6 +32,9 @@ type Core interface {
 	Discover(ctx context.Context, a core.Actor, host string) ([]core.FoundGuest, error)
 	Adopt(ctx context.Context, a core.Actor, r core.AdoptRequest) (core.AppView, core.JobView, error)
 	DeployApp(ctx context.Context, a core.Actor, r core.DeployRequest) (core.AppView, core.JobView, error)
+	CloneApp(ctx context.Context, a core.Actor, name string, r core.CloneRequest) (core.AppView, core.JobView, error)
+	CheckUpdate(ctx context.Context, a core.Actor, name string) (core.UpdateView, error)
+	UpdateApp(ctx context.Context, a core.Actor, name string, r core.UpdateRequest) (core.JobView, error)
 	DeploymentLog(ctx context.Context, a core.Actor, name string, limit int) ([]core.LogLine, error)
 
 	Catalogue(query, category string) []core.CatalogueItem
@@ -68,6 +71,13 @@ type Core interface {
 	Hosts(ctx context.Context, a core.Actor) ([]core.HostView, error)
 	AddHost(ctx context.Context, a core.Actor, r core.AddHostRequest) (core.HostView, error)
 	TestHost(ctx context.Context, a core.Actor, name string) ([]core.HostCheck, error)
+	EditHost(ctx context.Context, a core.Actor, name string, e core.HostEdit) (core.HostView, error)
+	SetDefaultHost(ctx context.Context, a core.Actor, name string) (core.HostView, error)
+	RemoveHost(ctx context.Context, a core.Actor, name string) error
+	SyncNodes(ctx context.Context, a core.Actor, name string) (int, error)
+	TrustHost(ctx context.Context, a core.Actor, name string, accept []string) (core.HostView, error)
+	HostWrapper(a core.Actor) (string, error)
+	Doctor(ctx context.Context, a core.Actor) ([]core.Finding, error)
 	Nodes(ctx context.Context, a core.Actor) ([]core.NodeView, error)
 
 	AddUser(a core.Actor, name string, role core.Role, keyLines []string) error
@@ -181,11 +191,11 @@ func (r *run) tree() *cobra.Command {
 	})
 	root.AddCommand(
 		r.apps(), r.app(), r.logs(), r.verb(core.StartApp, "Start an app"), r.stop(), r.verb(core.RestartApp, "Restart an app"),
-		r.config(), r.delete(), r.undelete(), r.discover(), r.adopt(), r.release(),
+		r.config(), r.clone(), r.update(), r.delete(), r.undelete(), r.discover(), r.adopt(), r.release(),
 		r.catalog(), r.deploy(),
 		r.backup(), r.backups(), r.restore(), r.backupDelete(), r.backupNote(), r.pin(), r.schedules(),
 		r.jobs(), r.job(), r.cancel(), r.undo(), r.reconcile(), r.janitor(), r.audit(),
-		r.hosts(), r.nodes(),
+		r.hosts(), r.nodes(), r.doctor(),
 		r.users(), r.whoami(), r.version(),
 	)
 	help := r.help(root)

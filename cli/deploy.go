@@ -81,21 +81,7 @@ func (r *run) appAndJob(c *cobra.Command, a core.AppView, j core.JobView, wait b
 			return err
 		}
 	}
-	err = r.print(struct {
-		App core.AppView `json:"app"`
-		Job core.JobView `json:"job"`
-	}{a, j}, func() error {
-		if wait {
-			return r.appDetail(a)
-		}
-		fmt.Fprintf(r.Out, "job %d  %s  %s on %s/%s\n", j.ID, j.Title, a.ID, a.Host, a.Node)
-		r.going(j)
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	return outcome(j, wait)
+	return r.made(a, j, wait)
 }
 
 // values gathers the fields; --set wins over the document.

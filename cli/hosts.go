@@ -17,7 +17,7 @@ import (
 func (r *run) hosts() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "hosts",
-		Short: "List the Proxmox hosts; add and test them",
+		Short: "List the Proxmox hosts; add, test and change them",
 		Args: func(c *cobra.Command, args []string) error {
 			if len(args) > 0 {
 				return knownIn(c, args[0])
@@ -55,7 +55,8 @@ func (r *run) hosts() *cobra.Command {
 			})
 		},
 	}
-	c.AddCommand(r.hostsAdd(), r.hostsTest())
+	c.AddCommand(r.hostsAdd(), r.hostsTest(), r.hostsEdit(), r.hostsRemove(), r.hostsDefault(), r.hostsSwitch("disable", "Leave a host alone: nothing is asked of it or placed on it", true),
+		r.hostsSwitch("enable", "Work with a disabled host again", false), r.hostsSync(), r.hostsTrust(), r.hostsWrapper())
 	return c
 }
 
@@ -196,9 +197,12 @@ func (r *run) hostsTest() *cobra.Command {
 			t := table{columns: []column{{title: ""}, {title: "CHECK"}, {title: "RESULT"}, {title: "WHAT TO DO", drop: 1}}}
 			for _, k := range checks {
 				mark := "ok"
-				if !k.OK {
+				switch {
+				case !k.OK:
 					mark = "NO"
 					failed++
+				case k.Warn:
+					mark = "warn"
 				}
 				t.add(mark, k.Name, k.Text, k.Hint)
 			}

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
-	"slices"
 	"strings"
 	"time"
 
@@ -237,112 +236,9 @@ func hostError(name string, err error) error {
 	case errors.Is(err, pve.ErrAuth):
 		e.Kind, e.Field, e.Hint = ErrInvalid, "credentials", "check the user and realm (root@pam) or the token's id and secret"
 	case errors.Is(err, pve.ErrPermission):
-		e.Kind, e.Hint = ErrInvalid, "give the account the privileges listed in the README"
+		e.Kind, e.Hint = ErrInvalid, "give the account the privileges listed in docs/hosts.md"
 	case errors.Is(err, pve.ErrCertificate), errors.Is(err, pve.ErrHostKey):
 		e.Hint = "it is not the one that was pinned: find out why before you trust it"
 	}
 	return e
-}
-
-// HostCheck is one line of a host test.
-type HostCheck struct {
-	Name string `json:"name"`
-	OK   bool   `json:"ok"`
-	Text string `json:"text"`
-	Hint string `json:"hint,omitempty"`
-}
-
-// TestHost asks the host now: API, privileges, node SSH, storages, templates.
-func (c *Core) TestHost(ctx context.Context, a Actor, name string) ([]HostCheck, error) {
-	if err := a.May(VerbChangeHosts, ""); err != nil {
-		return nil, err
-	}
-	l, err := c.workingHost(name)
-	if err != nil {
-		return nil, err
-	}
-	v, err := l.client.Version(ctx)
-	if err != nil {
-		return nil, hostError(name, err)
-	}
-	checks := []HostCheck{{Name: "api", OK: true, Text: "Proxmox VE " + SafeText(v.Version, 20) + " at " + l.rec.URL}, c.checkPrivileges(ctx, l)}
-	status, err := l.client.Cluster(ctx)
-	if err != nil {
-		return nil, hostError(name, err)
-	}
-	for _, n := range status.Nodes {
-		checks = append(checks, c.checkNode(ctx, l, n)...)
-	}
-	l.poller.Refresh()
-	return checks, nil
-}
-
-// needed are the privileges that deploying takes (FACTS: least-privilege role).
-func needed() []pve.Requirement {
-	var r []pve.Requirement
-	for _, p := range []string{"VM.Allocate", "VM.Audit", "VM.Config.CPU", "VM.Config.Disk", "VM.Config.Memory", "VM.Config.Network", "VM.Config.Options", "VM.PowerMgmt"} {
-		r = append(r, pve.Requirement{Path: "/vms", Privilege: p})
-	}
-	return append(r, pve.Requirement{Path: "/nodes", Privilege: "Sys.Audit"},
-		pve.Requirement{Path: "/storage", Privilege: "Datastore.AllocateSpace"}, pve.Requirement{Path: "/storage", Privilege: "Datastore.Audit"})
-}
-
-func (c *Core) checkPrivileges(ctx context.Context, l *liveHost) HostCheck {
-	perms, err := l.client.Permissions(ctx)
-	if err != nil {
-		return HostCheck{Name: "privileges", Text: SafeText(err.Error(), 200)}
-	}
-	missing := perms.Missing(needed())
-	if len(missing) == 0 {
-		return HostCheck{Name: "privileges", OK: true, Text: l.rec.User + " may do all that is needed"}
-	}
-	var names []string
-	for _, m := range missing {
-		names = append(names, m.Privilege+" on "+m.Path)
-	}
-	return HostCheck{Name: "privileges", Text: l.rec.User + " lacks " + strings.Join(names, ", "), Hint: "the README has the role and the command that grants it"}
-}
-
-func (c *Core) checkNode(ctx context.Context, l *liveHost, n pve.ClusterNode) []HostCheck {
-	node := SafeText(n.Name, 64)
-	if !n.Online {
-		return []HostCheck{{Name: "node " + node, Text: "offline", Hint: "its apps cannot be reached until it is back"}}
-	}
-	checks := []HostCheck{c.checkSSH(ctx, l, n)}
-	storages, err := l.client.Storages(ctx, n.Name)
-	if err != nil {
-		return append(checks, HostCheck{Name: "storage on " + node, Text: SafeText(err.Error(), 200)})
-	}
-	var root, tmpl []string
-	for _, s := range storages {
-		if s.Active && s.Enabled && slices.Contains(s.Content, "rootdir") {
-			root = append(root, SafeText(s.Name, 40))
-		}
-		if s.Active && s.Enabled && slices.Contains(s.Content, "vztmpl") {
-			tmpl = append(tmpl, SafeText(s.Name, 40))
-		}
-	}
-	disks := HostCheck{Name: "storage on " + node, OK: len(root) > 0, Text: "containers: " + strings.Join(root, ", ")}
-	if !disks.OK {
-		disks.Text, disks.Hint = "no active storage takes containers", "enable the content type rootdir on one"
-	}
-	templates := HostCheck{Name: "templates on " + node, OK: len(tmpl) > 0, Text: "templates: " + strings.Join(tmpl, ", ")}
-	if !templates.OK {
-		templates.Text, templates.Hint = "no active storage takes templates", "enable the content type vztmpl on one"
-	}
-	return append(checks, disks, templates)
-}
-
-func (c *Core) checkSSH(ctx context.Context, l *liveHost, n pve.ClusterNode) HostCheck {
-	check := HostCheck{Name: "ssh to " + SafeText(n.Name, 64)}
-	err := l.client.CheckSSH(ctx, n.Name)
-	switch {
-	case err == nil:
-		check.OK, check.Text = true, fmt.Sprintf("%s may run pct (port %d)", l.rec.SSHUser, l.rec.SSHPort)
-	case errors.Is(err, pve.ErrNoSSH):
-		check.Text, check.Hint = "no credentials for the nodes' SSH", "apps are set up through `pct exec` on the node: add an SSH key or password"
-	default:
-		check.Text, check.Hint = SafeText(err.Error(), 200), "check the user, port and credentials of the node's SSH"
-	}
-	return check
 }
