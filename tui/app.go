@@ -226,6 +226,9 @@ func (p *app) headline(c *Console, w int) string {
 	if a.Version != "" {
 		about += " " + a.Version
 	}
+	if a.Update != "" {
+		about += " (" + a.Update + " can be had, u)"
+	}
 	l.Space(3).Add(ui.Muted, about)
 	r := c.theme.NewLine(w)
 	r.Add(ui.Muted, whereIs(a)+" · owner "+a.Owner).Space(1)

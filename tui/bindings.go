@@ -33,7 +33,9 @@ func bindings() []*binding {
 		{verb: "adopt", keys: []string{"n"}, hint: "adopt", where: onFound, help: "manage the container as it is, or all marked ones", why: mayAdopt, run: adoptFound},
 		{verb: "undo", keys: []string{"z"}, hint: "undo", where: always, help: "take back a delete that waits, an adoption, a change of a configuration", why: mayUndo, run: undo},
 		{verb: "new", keys: []string{"n"}, hint: "deploy", where: always, help: "deploy an app", why: mayDeploy, run: deployNew},
-		{verb: "delete", keys: []string{"d"}, hint: "delete", inLog: noHint, where: onApp, many: true, class: destructive, help: "destroy the app, its container and its data; it can be kept for a while", why: may(core.DeleteApp), run: askDelete},
+		{verb: "clone", keys: []string{"c"}, hint: "clone", inLog: noHint, where: onApp, help: "make a second app with all its data", why: mayClone, run: askClone},
+		{verb: "update", keys: []string{"u"}, hint: "update", inLog: noHint, where: onApp, help: "show what an update would change, and take it", why: mayUpdate, run: askUpdate},
+		{verb: "delete", keys: []string{"d"}, hint: "delete", inLog: noHint, where: onApp | onHost, many: true, class: destructive, help: "destroy the app, its container and its data; it can be kept for a while; forget a host", why: mayDelete, run: askDeleteOf},
 		{verb: "logs", keys: []string{"l"}, hint: "log", where: onApp | onJob, help: "show what the app or the job prints", why: mayShowLogs, run: showLogs},
 		{verb: "edit", keys: []string{"e"}, hint: "edit", inLog: noHint, where: onApp | onHost | onNode | onFound, help: "change the configuration; of a found container: as what it is adopted", why: mayEdit, run: edit},
 		{verb: "web address", keys: []string{"w"}, hint: "web", where: onApp, help: "copy the app's web address", why: needsURL, run: copyURL},
@@ -57,6 +59,7 @@ func bindings() []*binding {
 		{verb: "refresh", keys: []string{"ctrl+r"}, hint: "", where: always, help: "ask all hosts now", run: refreshAll},
 		{verb: "retry", keys: []string{"r"}, hint: "retry", where: onHost | onNode | onJob, help: "ask the host again now", why: mayRetry, run: retryHost},
 	}
+	t = append(t, hostVerbs()...)
 	for _, d := range screenOrder {
 		t = append(t, &binding{
 			verb: "screen " + screenNames[d], keys: []string{strconv.Itoa(d)}, hint: "screens", where: always,
@@ -82,8 +85,6 @@ func coming() []*binding {
 			why: notYet(help, always), run: func(*Console, object) tea.Cmd { return nil }})
 	}
 	add("b", "back up", "backing up apps", onApp)
-	add("c", "clone", "cloning apps", onApp)
-	add("u", "update", "updating apps", onApp)
 	add("x", "shell", "a shell inside the app", onApp|onNode)
 	add("p", "ports", "tunnels to an app's port", onApp)
 	return t
@@ -157,6 +158,9 @@ func mayOpen(c *Console, on object) string {
 
 // away says that an app's host does not answer, "" if it does.
 func (c *Console) away(a *core.AppView) string {
+	if a.Away != "" {
+		return a.Away + ": nothing can be done to its apps until that is over"
+	}
 	if !a.Stale {
 		return ""
 	}
@@ -190,6 +194,48 @@ func mayChangeApp(c *Console, on object) string {
 		return "that app is gone"
 	}
 	return refusal(c.actor.May(core.VerbChangeApp, a.Owner))
+}
+
+// mayClone and mayUpdate are what stands in the way of either, as far as the
+// console can tell; core decides.
+func mayClone(c *Console, on object) string {
+	a, ok := c.appOf(on)
+	switch {
+	case !ok:
+		return "that app is gone"
+	case mayDeploy(c, on) != "":
+		return mayDeploy(c, on)
+	case c.obstacle(core.DeleteApp, &a).short != "":
+		return c.obstacle(core.DeleteApp, &a).text()
+	case a.VMID == 0 || a.Status != core.StatusRunning && a.Status != core.StatusStopped:
+		return a.Hostname + " is " + string(a.Status) + ": only an app that runs or is stopped can be cloned"
+	}
+	return ""
+}
+
+func mayUpdate(c *Console, on object) string {
+	a, ok := c.appOf(on)
+	switch {
+	case !ok:
+		return "that app is gone"
+	case c.obstacle(core.DeleteApp, &a).short != "":
+		return c.obstacle(core.DeleteApp, &a).text()
+	}
+	return ""
+}
+
+func mayDelete(c *Console, on object) string {
+	if on.kind == hostKind {
+		return mayCareFor("empty")(c, on)
+	}
+	return may(core.DeleteApp)(c, on)
+}
+
+func askDeleteOf(c *Console, on object) tea.Cmd {
+	if on.kind == hostKind {
+		return askRemove(c, on)
+	}
+	return askDelete(c, on)
 }
 
 func mayStop(c *Console, on object) string {

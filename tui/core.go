@@ -37,6 +37,10 @@ type Core interface {
 	VerifyAudit(ctx context.Context, a core.Actor) (core.AuditCheck, error)
 	Undo(ctx context.Context, a core.Actor, job uint64) (core.JobView, error)
 	Settings() core.Settings
+	CheckClone(ctx context.Context, a core.Actor, name string, r core.CloneRequest) (core.CloneCheck, error)
+	CloneApp(ctx context.Context, a core.Actor, name string, r core.CloneRequest) (core.AppView, core.JobView, error)
+	CheckUpdate(ctx context.Context, a core.Actor, name string) (core.UpdateView, error)
+	UpdateApp(ctx context.Context, a core.Actor, name string, r core.UpdateRequest) (core.JobView, error)
 	AppSecrets(ctx context.Context, a core.Actor, name string) (map[string]string, error)
 
 	Jobs(ctx context.Context, a core.Actor, f core.JobFilter) ([]core.JobView, error)
@@ -44,6 +48,13 @@ type Core interface {
 	JobLog(ctx context.Context, a core.Actor, id, after uint64, limit int) ([]core.LogLine, error)
 	CancelJob(ctx context.Context, a core.Actor, id uint64) (core.JobView, error)
 	Refresh(host string)
+
+	TestHost(ctx context.Context, a core.Actor, name string) ([]core.HostCheck, error)
+	EditHost(ctx context.Context, a core.Actor, name string, e core.HostEdit) (core.HostView, error)
+	SetDefaultHost(ctx context.Context, a core.Actor, name string) (core.HostView, error)
+	SyncNodes(ctx context.Context, a core.Actor, host string) (int, error)
+	TrustHost(ctx context.Context, a core.Actor, name string, accept []string) (core.HostView, error)
+	RemoveHost(ctx context.Context, a core.Actor, name string) error
 
 	Place(a core.Actor, key string) []byte
 	SavePlace(a core.Actor, key string, blob []byte) error

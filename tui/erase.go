@@ -1,6 +1,7 @@
 package tui
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"strconv"
@@ -18,6 +19,7 @@ import (
 type erase struct {
 	name  string // what is to be typed: the victim's name, or how many there are
 	many  bool
+	verb  string      // "Delete" when empty
 	about string      // the victims in a sentence
 	facts [][2]string // what becomes of them, the worst first
 	later string      // the choice to leave time to change one's mind; "" = there is none
@@ -156,17 +158,21 @@ func (c *Console) deleteApps(victims []*core.AppView, wait bool) tea.Cmd {
 	})
 }
 
-func (d *erase) title() string { return "Delete " + d.name }
-func (d *erase) typing() bool  { return true }
+func (d *erase) title() string { return d.does() + " " + d.name }
+
+// does is what is done to the victims.
+func (d *erase) does() string { return cmp.Or(d.verb, "Delete") }
+
+func (d *erase) typing() bool { return true }
 
 func (d *erase) hint() string {
 	switch d.focus {
 	case onDo:
-		return "enter delete " + d.name + "   tab on   esc leave it as it is"
+		return "enter " + strings.ToLower(d.does()) + " " + d.name + "   tab on   esc leave it as it is"
 	case onLater:
 		return "space wait or not   tab to Cancel   esc leave it as it is"
 	}
-	return "type the name   tab to Delete   enter or esc leave it as it is"
+	return "type the name   tab to " + d.does() + "   enter or esc leave it as it is"
 }
 
 // paste refuses: a name that is pasted has not been read.
@@ -283,10 +289,11 @@ func (d *erase) foot(c *Console, w int) (foot struct {
 }) {
 	matches := d.field.Value() == d.name
 	l := c.theme.NewLine(w)
-	prompt := "Type the name to delete: "
+	what := "the name"
 	if d.many {
-		prompt = "Type \"" + d.name + "\" to delete: "
+		what = "\"" + d.name + "\""
 	}
+	prompt := "Type " + what + " to " + strings.ToLower(d.does()) + ": "
 	if w < 60 {
 		prompt = "Type it: "
 	}
@@ -316,7 +323,7 @@ func (d *erase) foot(c *Console, w int) (foot struct {
 	}
 	button(d.focus == onCancel, ui.Selected, "Cancel")
 	l.Space(1)
-	do := "Delete"
+	do := d.does()
 	if w >= 60 {
 		do += " " + d.name
 	}

@@ -165,7 +165,11 @@ func hostDetail(c *Console, w int, h *core.HostView) []string {
 		ssh = h.SSHUser + " on port " + strconv.Itoa(h.SSHPort)
 	}
 	row("node ssh", ui.Text, ssh)
-	row("certificate", ui.Muted, h.Fingerprint)
+	if len(h.Changed) > 0 {
+		out = append(out, changedKeys(c, w, h)...)
+	} else {
+		row("certificate", ui.Muted, h.Fingerprint)
+	}
 	row("last answer", ui.Text, ui.When(c.now(), h.LastSeen, c.loc))
 	return out
 }
@@ -264,6 +268,8 @@ func stateLook(state string) (string, ui.Role) {
 		return ui.Dot, ui.OK
 	case "unreachable", "offline":
 		return ui.Alert, ui.Warn
+	case "untrusted":
+		return ui.Cross, ui.Error
 	}
 	return ui.Ring, ui.Muted
 }
