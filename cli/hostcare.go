@@ -37,7 +37,7 @@ func (r *run) hostsEdit() *cobra.Command {
 			if e == (core.HostEdit{}) {
 				return usage(c, "nothing is to be changed")
 			}
-			return r.changed(c, args[0], e)
+			return r.hostChanged(c, args[0], e)
 		},
 	}
 	f := c.Flags()
@@ -53,8 +53,8 @@ func (r *run) hostsEdit() *cobra.Command {
 	return c
 }
 
-// changed changes a host and shows what it has become.
-func (r *run) changed(c *cobra.Command, name string, e core.HostEdit) error {
+// hostChanged changes a host and shows what it has become.
+func (r *run) hostChanged(c *cobra.Command, name string, e core.HostEdit) error {
 	h, err := r.Core.EditHost(c.Context(), r.Actor, name, e)
 	if err != nil {
 		return err
@@ -77,7 +77,7 @@ func (r *run) hostsSwitch(name, short string, disabled bool) *cobra.Command {
 		Short: short,
 		Args:  takes("NAME"),
 		RunE: func(c *cobra.Command, args []string) error {
-			return r.changed(c, args[0], core.HostEdit{Disabled: &disabled})
+			return r.hostChanged(c, args[0], core.HostEdit{Disabled: &disabled})
 		},
 	}
 }
