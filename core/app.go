@@ -30,6 +30,7 @@ type app struct {
 	Node string
 	VMID int    // 0 until reserved
 	MAC  string // the one we set: part of what makes a container ours
+	Bare bool   // it is a copy that may not have that MAC yet
 
 	Address      string // of the container, as last seen
 	IP           string // the static one handed out to it, with its prefix: "10.0.0.5/24"; "" = DHCP

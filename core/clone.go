@@ -241,7 +241,7 @@ func (c *Core) cloneTx(tx *store.Tx, a Actor, id string, r CloneRequest) (app, j
 	if err := c.putApp(tx, rec); err != nil {
 		return app{}, jobs.Job{}, taken(err)
 	}
-	return rec, job, c.auditTx(tx, a, "app.clone", source.Hostname, nil, fmt.Sprintf("job %d as %s on %s", job.ID, rec.Hostname, rec.Node))
+	return rec, job, c.auditJob(tx, a, "app.clone", source.Hostname, job.ID, fmt.Sprintf("as %s on %s", rec.Hostname, rec.Node))
 }
 
 // copyOf is the record of the copy. The secrets in its values stay: the data
@@ -253,7 +253,7 @@ func (c *Core) copyOf(a Actor, source app, r CloneRequest, records []app) (app, 
 	}
 	rec := p.app
 	rec.ID, rec.MAC = newAppID(rec.CatalogID), newMAC()
-	rec.CreatedAt = c.now()
+	rec.Bare, rec.CreatedAt = true, c.now()
 	rec.setStatus(StatusCloning, rec.CreatedAt)
 	secret, err := c.secretsOf(source)
 	if err != nil {

@@ -95,25 +95,16 @@ func (c *Core) cloneFinish(tx *store.Tx, j jobs.Job, d *cloning) error {
 	if err != nil {
 		return err
 	}
-	var result error
+	if err := c.auditEnd(tx, j); err != nil {
+		return err
+	}
 	switch {
 	case j.State == jobs.Succeeded:
 		a.setStatus(StatusRunning, c.now())
-	case j.Failure == nil:
-		result = errors.New(string(j.State))
-	default:
-		result = errors.New(j.Failure.Text)
-	}
-	by := Actor{User: j.Owner, Via: ViaScheduler}
-	if err := c.auditTx(tx, by, "app.cloned", a.Hostname, result, fmt.Sprintf("job %d", j.ID)); err != nil {
-		return err
-	}
-	if result != nil && (j.Failure == nil || j.Failure.Left == "") {
+	case j.Failure == nil || j.Failure.Left == "":
 		return c.deleteApp(tx, a.ID)
-	}
-	if result != nil {
-		a.setStatus(StatusError, c.now())
-		a.Error, a.Hint = "clone failed: "+j.Failure.Text+"; left behind: "+j.Failure.Left, j.Failure.Hint
+	default:
+		a.fail(j.Kind, "clone failed: "+j.Failure.Text+"; left behind: "+j.Failure.Left, j.Failure.Hint, c.now())
 	}
 	return c.putApp(tx, a)
 }
@@ -163,7 +154,7 @@ func (d *copying) made(_ context.Context) error {
 	d.rec.Created = true
 	d.Logf(jobs.Info, "copied CT %d to CT %d on %s", d.source.app.VMID, d.app.VMID, d.app.Node)
 	at := d.app.Node
-	return d.keep(func(a *app) { a.Node = at })
+	return d.keep(func(a *app) { a.Node, a.Bare = at, false })
 }
 
 // sendClone records the intent, sends the clone once, and records its UPID.

@@ -14,7 +14,7 @@ type ownership int
 const (
 	absent    ownership = iota // there is no such container
 	unready                    // it is being made: it has a lock, and nothing or not all of its configuration
-	undressed                  // a copy we have made: it carries our mark, and still the MAC that Proxmox gave it
+	undressed                  // a copy we have made: it carries our mark, and still the MAC that Proxmox gave it: ours, too
 	foreign                    // somebody else's
 	ours
 )
@@ -62,11 +62,11 @@ func (c *Core) judge(cfg pve.GuestConfig, a app) ownership {
 		mac = mac || strings.EqualFold(n.MAC, a.MAC)
 	}
 	switch {
-	case cfg.Lock == "create" && (len(cfg.Nets) == 0 || marked && a.Status == StatusCloning):
+	case cfg.Lock == "create" && (len(cfg.Nets) == 0 || marked && a.Bare):
 		return unready
 	case mac && (marked || a.Adopted): // an adopted one carries no mark of ours: its place and its MAC are what there is
 		return ours
-	case marked && a.Status == StatusCloning:
+	case marked && a.Bare:
 		return undressed
 	}
 	return foreign

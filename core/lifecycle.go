@@ -243,7 +243,7 @@ func (d *work[D]) check(ctx context.Context) (gone bool, err error) {
 		return false, err
 	case who == foreign:
 		return false, d.stranger()
-	case who == unready, who == undressed:
+	case who == unready:
 		return false, passing{fmt.Errorf("CT %d is being made by somebody", d.app.VMID)}
 	}
 	return who == absent, nil

@@ -299,7 +299,7 @@ func (c *Core) quiet(rec app) bool {
 
 // expected reports that it is no wonder that an app's container is gone.
 func (a app) expected() bool {
-	return a.Status == StatusRemoving || a.Status == StatusError && slices.Contains([]string{"deploy", "delete", string(StatusDeploying), string(StatusRemoving)}, a.Cause)
+	return a.Status == StatusRemoving || a.Status == StatusError && slices.Contains([]string{"deploy", "clone", "delete", string(StatusDeploying), string(StatusCloning), string(StatusRemoving)}, a.Cause)
 }
 
 // lose marks an app whose container is gone. Its record stays until a person

@@ -136,25 +136,35 @@ func (d *restoreAtWork) begin(ctx context.Context) error {
 		d.Logf(jobs.Warning, "CT %d is gone: it is made anew", d.app.VMID)
 		return d.anew(ctx)
 	}
-	d.Data.Keep = map[string]string{"unprivileged": "1"}
-	cfg, err := d.host.client.GuestConfig(ctx, d.app.Node, d.app.VMID)
-	if err != nil {
+	if d.Data.Keep, d.Data.Disk, err = d.lasting(ctx); err != nil {
 		return err
-	}
-	for key, value := range cfg.Raw {
-		switch {
-		case strings.HasPrefix(key, "net"), key == "hostname", key == "description", key == "tags", key == "cores", key == "memory", key == "swap", key == "onboot":
-			d.Data.Keep[key] = value
-		}
-	}
-	if !cfg.Unprivileged {
-		d.Data.Keep["unprivileged"] = "0"
-	}
-	if disk, _, ok := strings.Cut(cfg.RootFS, ":"); ok {
-		d.Data.Disk = disk
 	}
 	d.Logf(jobs.Info, "restore %s of %s over CT %d on %s", d.backup.VolID, d.backup.TakenAt.Format(time.DateTime), d.app.VMID, d.app.Node)
 	return d.Save()
+}
+
+// lasting is the configuration that a container keeps when an archive is put
+// over it, and the storage of its disk.
+func (d *work[D]) lasting(ctx context.Context) (keep map[string]string, disk string, err error) {
+	cfg, err := d.host.client.GuestConfig(ctx, d.app.Node, d.app.VMID)
+	if err != nil {
+		return nil, "", err
+	}
+	keep = map[string]string{"unprivileged": "1"}
+	for key, value := range cfg.Raw {
+		switch {
+		case strings.HasPrefix(key, "net"), key == "hostname", key == "description", key == "tags", key == "cores", key == "memory", key == "swap", key == "onboot":
+			keep[key] = value
+		}
+	}
+	if !cfg.Unprivileged {
+		keep["unprivileged"] = "0"
+	}
+	disk, _, found := strings.Cut(cfg.RootFS, ":")
+	if !found {
+		disk = d.app.Storage
+	}
+	return keep, disk, nil
 }
 
 // anew writes down what a container made in the place of one that is gone is to

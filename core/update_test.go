@@ -3,7 +3,9 @@ package core
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
+	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -48,6 +50,9 @@ func (r *rig) second(pairs ...string) {
 // broken makes the second revision one whose probe never passes.
 var broken = []string{`"ready": {"type": "http", "service": "app", "port": 8080, "path": "/", "status": [200], "timeout": "2m"}`,
 	`"ready": {"type": "http", "service": "app", "port": 8080, "path": "/", "status": [418], "timeout": "1m"}`}
+
+// backedUp makes it one whose way back is a backup.
+var backedUp = []string{`"rollback": "image"`, `"rollback": "restore"`}
 
 // image is what the app's only service runs.
 func image(t testing.TB, sim *pvesim.Cluster, app AppView) string {
@@ -160,6 +165,77 @@ func TestAnUpdateWhoseProbeFailsGoesBack(t *testing.T) {
 	}
 	if code, _, err := get(app.URL); err != nil || code != 200 {
 		t.Errorf("it answers %d, %v", code, err)
+	}
+}
+
+func TestAnUpdateThatChangedTheDataGoesBackToItsBackup(t *testing.T) {
+	sim := startSim(t, pvesim.Options{TaskTime: 0.005})
+	r := openRig(t, testConfig(t.TempDir()))
+	r.connect(sim)
+	app := r.running("adminer", "tool")
+	r.second(slices.Concat(broken, backedUp)...)
+	if v, err := r.CheckUpdate(t.Context(), admin, "tool"); err != nil || !v.Backup || v.WayBack != "restore" {
+		t.Fatalf("it says %+v, %v", v, err)
+	}
+	file := "/var/lib/data"
+	if err := sim.Machine(app.VMID).WriteFile(file, []byte("of version 1"), 0o600, 0, 0); err != nil {
+		t.Fatal(err)
+	}
+	job, err := r.UpdateApp(t.Context(), admin, "tool", UpdateRequest{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.until("the new version starts", func() bool {
+		j, _ := r.Job(t.Context(), admin, job.ID)
+		return slices.ContainsFunc(j.Steps, func(s StepView) bool { return s.Name == "app_deploy" && s.State != "pending" })
+	})
+	if err := sim.Machine(app.VMID).WriteFile(file, []byte("of version 2"), 0o600, 0, 0); err != nil {
+		t.Fatal(err)
+	}
+	if j := r.end(job.ID); j.State != "failed" || j.Left != "" || !strings.Contains(j.Error, "did not answer") {
+		t.Fatalf("ended %s: %s %s\n%s", j.State, j.Error, j.Left, r.dump())
+	}
+	if got, err := sim.Machine(app.VMID).ReadFile(file); err != nil || string(got) != "of version 1" {
+		t.Errorf("its data are %s, %v", got, err)
+	}
+	after, _ := r.appNamed(admin, "tool")
+	if after.Status != StatusRunning || after.Recipe.Revision != 1 || after.Error != "" || after.VMID != app.VMID {
+		t.Errorf("it is %+v", after)
+	}
+	if code, _, err := get(app.URL); err != nil || code != 200 {
+		t.Errorf("it answers %d, %v", code, err)
+	}
+	list, err := r.Backups(t.Context(), admin, "tool")
+	if err != nil || len(list) != 1 || list[0].Status != BackupCompleted || list[0].Why != "before an update" {
+		t.Errorf("its backups are %+v, %v", list, err)
+	}
+}
+
+func TestAnUpdateWithoutAWayBackNamesItsBackup(t *testing.T) {
+	sim := startSim(t, pvesim.Options{TaskTime: 0.005})
+	r := openRig(t, testConfig(t.TempDir()))
+	r.connect(sim)
+	r.running("adminer", "tool")
+	r.second(slices.Concat(broken, []string{`"rollback": "image"`, `"rollback": "none"`})...)
+	job, err := r.UpdateApp(t.Context(), admin, "tool", UpdateRequest{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if j := r.end(job.ID); j.State != "failed" || !strings.Contains(j.Left, "no way back") {
+		t.Fatalf("ended %s: %s, left %q", j.State, j.Error, j.Left)
+	}
+	list, _ := r.Backups(t.Context(), admin, "tool")
+	after, _ := r.appNamed(admin, "tool")
+	if len(list) != 1 || after.Status != StatusError || after.Hint != fmt.Sprintf("`restore %d --yes` brings back what was there before the update", list[0].ID) {
+		t.Fatalf("it is %+v with %+v", after, list)
+	}
+	_, restore, err := r.RestoreBackup(t.Context(), admin, list[0].ID, RestoreRequest{NoSafety: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.succeeds(restore)
+	if after, _ = r.appNamed(admin, "tool"); after.Status != StatusRunning || after.Recipe.Revision != 1 {
+		t.Errorf("afterwards it is %+v", after)
 	}
 }
 

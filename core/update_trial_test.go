@@ -2,6 +2,7 @@ package core
 
 import (
 	"context"
+	"slices"
 	"strings"
 )
 
@@ -43,6 +44,8 @@ func runs(revision int, tag string) func(w *bench) {
 func updateTrials() []trial {
 	return []trial{
 		{name: "update", prepare: offered(), act: updated, check: runs(2, "5.5.0"), undone: runs(1, "5.4.2")},
+		{name: "update with a backup", prepare: offered(backedUp...), act: updated, check: runs(2, "5.5.0"), undone: runs(1, "5.4.2")},
 		{name: "update that fails its probe", prepare: offered(broken...), act: updated, check: runs(1, "5.4.2"), undone: runs(1, "5.4.2"), end: "failed"},
+		{name: "update that goes back to its backup", prepare: offered(slices.Concat(broken, backedUp)...), act: updated, check: runs(1, "5.4.2"), undone: runs(1, "5.4.2"), end: "failed"},
 	}
 }

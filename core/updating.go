@@ -26,6 +26,11 @@ type updating struct {
 	Backup       bool   // begin with one
 	WayBack      string // "image", "restore", "none"
 	guestRecord
+
+	Safety dumping           // the backup
+	Keep   map[string]string // configuration that stays as it is
+	Disk   string            // storage of the disk
+	Return refill            // of the backup, if the update fails
 }
 
 // renewing is an update at work.
@@ -43,8 +48,14 @@ func (c *Core) updateWorkflow() jobs.Workflow[updating] {
 	}
 	return jobs.Workflow[updating]{Kind: "update", Retries: 3, Backoff: c.backoff, Finish: c.updateFinish, Steps: []jobs.Step[updating]{
 		{Name: "init", Title: "look at the container", Weight: 0.2, Timeout: 5 * time.Minute, Do: at((*renewing).begin)},
+		{Name: "backup", Title: "back it up", Weight: 4, Timeout: dumpTimeout, Do: at((*renewing).backup), Undo: at((*renewing).unbackup), Slot: func(d *updating) (string, int) {
+			if !d.Backup {
+				return "", 0
+			}
+			return c.dumpSlot(d.App)
+		}},
 		{Name: "pull", Title: "pull the new images", Weight: 5, Timeout: 25 * time.Minute, Do: at((*renewing).pull), Undo: at((*renewing).unpull)},
-		{Name: "app_deploy", Title: "start the new version", Weight: 2, Timeout: 25 * time.Minute, Do: at((*renewing).swap), Undo: at((*renewing).back)},
+		{Name: "app_deploy", Title: "start the new version", Weight: 2, Timeout: dumpTimeout, Do: at((*renewing).swap), Undo: at((*renewing).back)},
 		{Name: "ready", Title: "wait for the app to answer", Weight: 2, Timeout: 15 * time.Minute, Do: at((*renewing).probe)},
 		{Name: "complete", Title: "done", Weight: 0.1, Timeout: time.Minute, Do: at((*renewing).complete)},
 	}}
@@ -69,9 +80,14 @@ func (u *updating) into(a *app) {
 	a.Recipe, a.Values, a.Sealed, a.InternalPort = u.Recipe, u.Values, u.Sealed, u.InternalPort
 }
 
-// updateFinish writes where the app ended up, in the transaction that ends the
-// job.
+// updateFinish writes where the app and the backup ended up, in the transaction
+// that ends the job.
 func (c *Core) updateFinish(tx *store.Tx, j jobs.Job, d *updating) error {
+	if d.Safety.Backup != 0 && j.State != jobs.Succeeded {
+		if err := ignore(c.failBackup(tx, d.Safety.Backup, j), store.ErrNotFound); err != nil {
+			return err
+		}
+	}
 	a, err := c.apps.Get(tx, d.App)
 	if errors.Is(err, store.ErrNotFound) {
 		return nil
@@ -79,23 +95,20 @@ func (c *Core) updateFinish(tx *store.Tx, j jobs.Job, d *updating) error {
 	if err != nil {
 		return err
 	}
-	var result error
 	switch {
 	case j.State == jobs.Succeeded:
 		d.into(&a)
 		a.setStatus(StatusRunning, c.now())
-	case j.Failure == nil:
-		result = errors.New(string(j.State))
-		a.setStatus(StatusRunning, c.now())
-	case j.Failure.Left == "": // it runs as before
-		result = errors.New(j.Failure.Text)
+	case j.Failure == nil || j.Failure.Left == "": // it runs as before
 		a.setStatus(StatusRunning, c.now())
 	default:
-		result = errors.New(j.Failure.Text)
-		a.setStatus(StatusError, c.now())
-		a.Error, a.Hint = "update failed: "+j.Failure.Text+"; left behind: "+j.Failure.Left, cmp.Or(j.Failure.Hint, "`backups "+a.Hostname+"` lists what can be restored")
+		hint := cmp.Or(j.Failure.Hint, "`backups "+a.Hostname+"` lists what can be restored")
+		if b, err := c.backups.Get(tx, store.Key(d.Safety.Backup)); err == nil && b.good() {
+			hint = fmt.Sprintf("`restore %d --yes` brings back what was there before the update", b.ID)
+		}
+		a.fail(j.Kind, "update failed: "+j.Failure.Text+"; left behind: "+j.Failure.Left, hint, c.now())
 	}
-	if err := c.auditTx(tx, Actor{User: j.Owner, Via: ViaScheduler}, "app.updated", a.Hostname, result, fmt.Sprintf("job %d", j.ID)); err != nil {
+	if err := c.auditEnd(tx, j); err != nil {
 		return err
 	}
 	return c.putApp(tx, a)
@@ -109,6 +122,9 @@ func (d *renewing) begin(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if d.Data.Keep, d.Data.Disk, err = d.lasting(ctx); err != nil {
+		return err
+	}
 	was, now := d.app.Recipe, d.Data.Recipe
 	d.Logf(jobs.Info, "update %s from revision %d (%s) to %d (%s)", d.manifest.Name, was.Revision, was.Version, now.Revision, now.Version)
 	for service, image := range now.Images {
@@ -116,7 +132,20 @@ func (d *renewing) begin(ctx context.Context) error {
 			d.Logf(jobs.Info, "%s: %s becomes %s", service, cmp.Or(was.Images[service], "nothing"), image)
 		}
 	}
-	return nil
+	return d.Save()
+}
+
+// backup backs the app up as it is, where the recipe wants that.
+func (d *renewing) backup(ctx context.Context) error {
+	if !d.Data.Backup {
+		d.Log(jobs.Info, "no backup: an update of this app changes nothing that it would bring back")
+		return nil
+	}
+	return d.backUp(ctx, &d.Data.Safety, backupOrder{Why: "before an update", By: d.Job().Owner})
+}
+
+func (d *renewing) unbackup(ctx context.Context) error {
+	return d.unBackUp(ctx, &d.Data.Safety)
 }
 
 // nextDir is where the new files are until they take the old ones' place: so
@@ -170,13 +199,20 @@ func (d *renewing) complete(_ context.Context) error {
 	return nil
 }
 
-// back brings the app back to what it was before the update.
+// back brings the app back to what it was before the update, in the way that
+// its recipe knows.
 func (d *renewing) back(ctx context.Context) error {
 	switch d.Data.WayBack {
-	case "none":
-		return &Error{Kind: ErrFailed, Text: "the recipe knows no way back: " + d.app.Hostname + " stays as the update left it", Hint: "look at its log; a backup of before can be restored"}
+	case "image":
+		return d.backToImages(ctx)
+	case "restore":
+		return d.backToBackup(ctx)
 	}
-	return d.backToImages(ctx)
+	e := &Error{Kind: ErrFailed, Text: "the recipe knows no way back: " + d.app.Hostname + " stays as the update left it", Hint: "its log says what is wrong"}
+	if d.Data.Safety.Backup != 0 {
+		e.Hint = fmt.Sprintf("`restore %d --yes` brings back what was there before the update", d.Data.Safety.Backup)
+	}
+	return e
 }
 
 // backToImages starts the app with its old files and images, whose data an
@@ -198,4 +234,56 @@ func (d *renewing) backToImages(ctx context.Context) error {
 		return err
 	}
 	return d.answers(ctx, "back_ready", d.work.manifest)
+}
+
+// backToBackup puts the backup back over the container.
+func (d *renewing) backToBackup(ctx context.Context) error {
+	b, err := d.c.backupRecord(d.Data.Safety.Backup)
+	if err == nil && !b.good() {
+		err = store.ErrNotFound
+	}
+	if err != nil {
+		return fmt.Errorf("the backup of before the update cannot be restored: %w", err)
+	}
+	if !d.Data.Return.Done {
+		d.Logf(jobs.Info, "going back to backup %d", b.ID)
+		if err := d.stopForReturn(ctx); err != nil {
+			return err
+		}
+	}
+	if err := d.refill(ctx, &d.Data.Return, b.VolID, d.Data.Disk, d.Data.Keep); err != nil {
+		return fmt.Errorf("what was there before the update is in backup %d, but could not be brought back: %w", b.ID, err)
+	}
+	d.rec.StartTask = ""
+	if err := d.startOurs(ctx); err != nil {
+		return err
+	}
+	if err := d.network(ctx); err != nil {
+		return err
+	}
+	if err := d.must(ctx, "docker_again", "starting docker", dockerUp, true); err != nil {
+		return err
+	}
+	if err := d.up(ctx, "back_up", d.work.manifest); err != nil {
+		return err
+	}
+	if err := d.afterRestore(ctx); err != nil {
+		return err
+	}
+	return d.answers(ctx, "back_ready", d.work.manifest)
+}
+
+// stopForReturn stops the container that the backup is put over; a restore that
+// was cut off may have left none.
+func (d *renewing) stopForReturn(ctx context.Context) error {
+	if err := d.finishRefill(ctx, &d.Data.Return); err != nil && !ended(err) {
+		return err
+	}
+	d.expect()
+	who, err := d.look(ctx)
+	if err != nil || who != ours || d.Data.Return.Done {
+		return err
+	}
+	d.rec.StopTask = ""
+	return d.shutdownOurs(ctx)
 }
