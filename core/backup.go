@@ -134,6 +134,8 @@ type BackupView struct {
 	CompletedAt time.Time `json:"completed_at,omitzero"`
 	Missing     time.Time `json:"missing_since,omitzero"` // its storage does not list it
 	JobID       uint64    `json:"job_id,omitempty"`       // the last job on it
+
+	Kept string `json:"kept,omitempty"` // in lists: why it is kept, "daily 2 of 7"; "" = it goes at the next prune
 }
 
 // backupView shows a backup; all its texts are safe to print.
@@ -216,13 +218,42 @@ func (c *Core) Backups(_ context.Context, a Actor, name string) ([]BackupView, e
 	} else {
 		list = c.shelf.list()
 	}
+	kept := c.whyKept(list)
 	views := make([]BackupView, 0, len(list))
 	for _, b := range list {
 		if a.sees(b.Owner) {
-			views = append(views, c.backupView(b))
+			v := c.backupView(b)
+			v.Kept = kept[b.ID]
+			views = append(views, v)
 		}
 	}
 	return views, nil
+}
+
+// whyKept says why each backup of a list is kept; of those that are not in it
+// one goes at the next prune. What is of no app of now is kept until somebody
+// decides.
+func (c *Core) whyKept(list []backup) map[uint64]string {
+	kept := map[uint64]string{}
+	done := map[string]bool{"": true}
+	for _, b := range list {
+		c.mu.RLock()
+		rec, here := c.appCache[b.App]
+		c.mu.RUnlock()
+		if !here {
+			kept[b.ID] = "until it is deleted"
+		}
+		if !here || done[b.App] {
+			continue
+		}
+		done[b.App] = true
+		for _, f := range fates(c.shelf.of(b.App), c.schedulesOf(rec, schedule{})) {
+			if f.keep {
+				kept[f.backup.ID] = f.why
+			}
+		}
+	}
+	return kept
 }
 
 // appOrPast is the id of a visible app, or of one that is gone and has left

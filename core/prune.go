@@ -116,7 +116,7 @@ func (c *Core) backupsTx(tx *store.Tx, appID string) ([]backup, error) {
 // pruneTx writes the job that prunes the backups of apps.
 func (c *Core) pruneTx(tx *store.Tx, a Actor, s schedule, apps []string) (jobs.Job, error) {
 	return c.engine.Enqueue(tx, jobs.Spec{Kind: "prune", Subject: fmt.Sprintf("schedule/%d", s.ID), SubjectTitle: s.Name, Owner: a.User, OwnerVia: string(a.Via),
-		Title: "prune backups of schedule " + s.Name, Data: pruning{Schedule: s.ID, Name: s.Name, Apps: apps}})
+		Title: "prune backups of " + s.Name, Data: pruning{Schedule: s.ID, Name: s.Name, Apps: apps}})
 }
 
 // PreviewPrune says of every backup of the apps a schedule covers (visible
@@ -143,9 +143,12 @@ func (c *Core) PreviewPrune(_ context.Context, a Actor, name string) ([]PruneMar
 }
 
 // PruneSchedule starts a job that removes what no schedule wants any more of the
-// apps that a schedule covers.
+// apps that a schedule covers, or ("") of all apps.
 func (c *Core) PruneSchedule(_ context.Context, a Actor, name string) (JobView, error) {
-	s, err := c.scheduleNamed(name)
+	s, err := schedule{Name: "all", Which: AllApps}, error(nil)
+	if name != "" {
+		s, err = c.scheduleNamed(name)
+	}
 	if err == nil {
 		err = a.May(VerbSchedules, "")
 	}
