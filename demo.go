@@ -32,6 +32,7 @@ type demo struct {
 	taskTime                                          float64
 	seed                                              int64
 	headless                                          bool
+	web                                               web
 }
 
 func defaultDemo() demo {
@@ -65,6 +66,7 @@ func (p *program) demo() *cobra.Command {
 	f.IntVar(&d.guests, "guests", d.guests, "guests that are there already")
 	f.Float64Var(&d.taskTime, "task-time", d.taskTime, "how long tasks take: 1 = as in reality")
 	f.Int64Var(&d.seed, "seed", d.seed, "the same seed makes the same cluster")
+	d.web.flags(f)
 	f.StringVar(&d.logLevel, "log-level", d.logLevel, "debug, info, warn or error")
 	return c
 }
@@ -72,6 +74,9 @@ func (p *program) demo() *cobra.Command {
 // runDemo runs a demo until ctx ends or its console is left.
 func (p *program) runDemo(ctx context.Context, d demo) (err error) {
 	if d.data, err = filepath.Abs(d.data); err != nil {
+		return err
+	}
+	if err := d.web.check(d.http, p.getenv); err != nil {
 		return err
 	}
 	if err := d.claim(); err != nil {
@@ -94,7 +99,7 @@ func (p *program) runDemo(ctx context.Context, d demo) (err error) {
 	}
 	// The installation first: where it is locked, another demo has the cluster, too.
 	s, err := openServer(core.Config{Data: d.data, PublicHost: d.publicHost, ListenHost: d.listenHost, AdminKeys: append([]string{key.Line}, d.adminKeys...),
-		GuestNetworks: []string{"127.0.0.0/8"}, Logger: log, Pace: d.pace()}, doors{ssh: d.ssh, http: d.http, login: d.login(keyFile), freeSSH: d.freeSSH, freeHTTP: d.freeHTTP})
+		GuestNetworks: []string{"127.0.0.0/8"}, Registration: core.RegistrationOpen, Logger: log, Pace: d.pace()}, doors{ssh: d.ssh, http: d.http, web: d.web, login: d.login(keyFile), freeSSH: d.freeSSH, freeHTTP: d.freeHTTP})
 	if err != nil {
 		return err
 	}
@@ -233,7 +238,7 @@ func (d demo) connect(ctx context.Context, c *core.Core, sim *pvesim.Cluster) er
 		return nil
 	}
 	password := keys.RandomPassword(20)
-	if err := c.SetPassword(actor, "admin", password); err != nil {
+	if err := c.SetPassword(ctx, actor, "admin", password); err != nil {
 		return fmt.Errorf("set the demo's password: %w", err)
 	}
 	return os.WriteFile(file, []byte(password+"\n"), 0o600)

@@ -15,8 +15,9 @@ import (
 
 // serveSettings are serve's flags.
 type serveSettings struct {
-	ssh, http, publicHost, listenHost, logLevel string
-	adminKeys, guestNetworks                    []string
+	ssh, http, publicHost, listenHost, logLevel, registration string
+	adminKeys, guestNetworks                                  []string
+	web                                                       web
 }
 
 func (p *program) serve() *cobra.Command {
@@ -41,7 +42,7 @@ func (p *program) serve() *cobra.Command {
 				}
 				d := defaultDemo()
 				d.data, d.ssh, d.http, d.listenHost, d.headless = filepath.Join(data, "simulated"), o.ssh, o.http, o.listenHost, true
-				d.publicHost, d.logLevel, d.adminKeys = o.publicHost, o.logLevel, o.adminKeys
+				d.publicHost, d.logLevel, d.adminKeys, d.web = o.publicHost, o.logLevel, o.adminKeys, o.web
 				return p.runDemo(c.Context(), d)
 			}
 			return p.runServer(c.Context(), o)
@@ -54,6 +55,8 @@ func (p *program) serve() *cobra.Command {
 	f.StringVar(&o.publicHost, "public-host", "", "name people reach published apps by (default: this machine's name)")
 	f.StringVar(&o.listenHost, "listen-host", "", "address that published apps listen on (default: all)")
 	f.StringSliceVar(&o.guestNetworks, "guest-network", nil, "CIDR of containers that published ports may lead to (default: the setting's); may be repeated")
+	f.StringVar(&o.registration, "registration", "first", "who may make an account over the API: first (only while there is no admin; makes one), open, closed")
+	o.web.flags(f)
 	f.StringVar(&o.logLevel, "log-level", "info", "debug, info, warn or error")
 	return c
 }
@@ -74,6 +77,13 @@ func (p *program) runServer(ctx context.Context, o serveSettings) error {
 	if isDemo(data) {
 		return wrong("run `proximity demo --data "+data+"`, or choose another --data", "%s holds a demo", data)
 	}
+	registration, err := core.ParseRegistration(o.registration)
+	if err != nil {
+		return err
+	}
+	if err := o.web.check(o.http, p.getenv); err != nil {
+		return err
+	}
 	log, err := newLogger(p.err, o.logLevel)
 	if err != nil {
 		return err
@@ -83,7 +93,8 @@ func (p *program) runServer(ctx context.Context, o serveSettings) error {
 	if err != nil {
 		return err
 	}
-	s, err := openServer(core.Config{Data: data, PublicHost: o.publicHost, ListenHost: o.listenHost, AdminKeys: admins, GuestNetworks: o.guestNetworks, Logger: log}, doors{ssh: o.ssh, http: o.http, login: o.publicHost})
+	s, err := openServer(core.Config{Data: data, PublicHost: o.publicHost, ListenHost: o.listenHost, AdminKeys: admins, GuestNetworks: o.guestNetworks, Registration: registration, Logger: log},
+		doors{ssh: o.ssh, http: o.http, web: o.web, login: o.publicHost})
 	if err != nil {
 		return err
 	}

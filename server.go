@@ -27,6 +27,7 @@ type server struct {
 // doors are the addresses a server listens on; "" = not at all.
 type doors struct {
 	ssh, http string
+	web       web
 	login     string // what people type after ssh, but for the port: "admin@HOST"; "" = as sshd thinks
 	// freeSSH and freeHTTP let it take another port where that one is busy.
 	freeSSH, freeHTTP bool
@@ -75,11 +76,15 @@ func (s *server) openSSH(d doors, socket string) error {
 }
 
 func (s *server) openHTTP(d doors) error {
+	secure, err := d.web.tls()
+	if err != nil {
+		return err
+	}
 	start := func(listen string) error {
-		s.http = api.New(api.Options{Core: s.core, Listen: listen, Logger: s.log})
+		s.http = api.New(api.Options{Core: s.core, Listen: listen, TLS: secure, Origins: d.web.origins, Rate: d.web.rate, Logger: s.log})
 		return s.http.Start()
 	}
-	err := start(d.http)
+	err = start(d.http)
 	if d.freeHTTP && errors.Is(err, syscall.EADDRINUSE) {
 		return start(anyPort(d.http))
 	}
@@ -156,7 +161,7 @@ func (s *server) httpURL() string {
 	if s.http == nil {
 		return "none"
 	}
-	return "http://" + s.http.Addr().String()
+	return s.http.URL()
 }
 
 // close closes a server that was opened and never run.

@@ -1,10 +1,14 @@
 // Package api is the JSON face of Proximity over HTTP: routes and shapes, no
 // rules of its own. main starts it beside the SSH server.
+//
+// A request passes the chain of serve.go, is known by the door of door.go, and
+// ends in a handler that asks core and turns its answer into one of the shapes
+// that the earlier project's scripts and web client know.
 package api
 
 import (
 	"context"
-	"encoding/json"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -18,20 +22,46 @@ import (
 // Core is what the API asks of the domain; *core.Core is what answers.
 type Core interface {
 	Health(ctx context.Context) core.Health
+	FreshWorld(a core.Actor) *core.World
+
+	LoginPassword(ctx context.Context, from, name, password string) (core.Actor, core.UserView, error)
+	StartLogin(ctx context.Context, a core.Actor) (core.Tokens, error)
+	RefreshLogin(ctx context.Context, from, refresh string) (core.Tokens, error)
+	EndLogin(ctx context.Context, from, token string)
+	Bearer(ctx context.Context, from, token string) (core.Actor, error)
+	Register(ctx context.Context, from string, r core.RegisterRequest) (core.Actor, core.UserView, error)
+	User(ctx context.Context, a core.Actor, name string) (core.UserView, error)
+	SetProfile(ctx context.Context, a core.Actor, name string, p core.Profile) (core.UserView, error)
+
+	Settings() core.Settings
+	SetResources(ctx context.Context, a core.Actor, r core.Resources) (core.Settings, error)
+	SetNetwork(ctx context.Context, a core.Actor, n core.Network) (core.Settings, error)
+
+	App(ctx context.Context, a core.Actor, name string) (core.AppView, error)
+	DeployApp(ctx context.Context, a core.Actor, r core.DeployRequest) (core.AppView, core.JobView, error)
+	DoApp(ctx context.Context, a core.Actor, verb core.AppVerb, name string) (core.JobView, error)
+	DeploymentLog(ctx context.Context, a core.Actor, name string, limit int) ([]core.LogLine, error)
+	Job(ctx context.Context, a core.Actor, id uint64) (core.JobView, error)
 }
 
 var _ Core = (*core.Core)(nil)
 
 // Options say where to serve what.
 type Options struct {
-	Core   Core
-	Listen string       // "127.0.0.1:8000"; port 0 = any free one
-	Logger *slog.Logger // default: discards
+	Core    Core
+	Listen  string       // "127.0.0.1:8000"; port 0 = any free one
+	TLS     *tls.Config  // nil: plain HTTP
+	Origins []string     // of web clients elsewhere that may use the API
+	Rate    int          // requests a second of one client; 0 = no limit
+	Crash   bool         // serve an endpoint that fails, to try error reports
+	Logger  *slog.Logger // default: discards
 }
 
 // Server serves the API from Start to Shutdown.
 type Server struct {
-	options  Options
+	o        Options
+	core     Core
+	log      *slog.Logger
 	http     *http.Server
 	listener net.Listener
 	served   chan error
@@ -42,9 +72,10 @@ func New(o Options) *Server {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	s := &Server{options: o, served: make(chan error, 1)}
+	s := &Server{o: o, core: o.Core, log: o.Logger, served: make(chan error, 1)}
 	s.http = &http.Server{
-		Handler:           s.routes(),
+		Handler:           s.handler(),
+		TLSConfig:         o.TLS,
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       30 * time.Second,
 		WriteTimeout:      60 * time.Second,
@@ -57,17 +88,31 @@ func New(o Options) *Server {
 
 // Start listens and serves; when it returns, requests are answered.
 func (s *Server) Start() error {
-	l, err := net.Listen("tcp", s.options.Listen)
+	l, err := net.Listen("tcp", s.o.Listen)
 	if err != nil {
 		return fmt.Errorf("listen for HTTP: %w", err)
 	}
 	s.listener = l
-	go func() { s.served <- s.http.Serve(l) }()
+	go func() {
+		if s.o.TLS != nil {
+			s.served <- s.http.ServeTLS(l, "", "") // the certificate is in the configuration
+			return
+		}
+		s.served <- s.http.Serve(l)
+	}()
 	return nil
 }
 
 // Addr is where it listens, once started.
 func (s *Server) Addr() net.Addr { return s.listener.Addr() }
+
+// URL is where it serves, once started.
+func (s *Server) URL() string {
+	if s.o.TLS != nil {
+		return "https://" + s.Addr().String()
+	}
+	return "http://" + s.Addr().String()
+}
 
 // Run waits until ctx ends or the listener dies, then lets requests under way
 // finish for up to five seconds. Start comes before.
@@ -88,45 +133,4 @@ func (s *Server) Shutdown(ctx context.Context) error {
 		return errors.Join(err, s.http.Close())
 	}
 	return nil
-}
-
-func (s *Server) routes() http.Handler {
-	mux := http.NewServeMux()
-	for _, path := range []string{"/api/health", "/api/health/{$}", "/healthz"} {
-		mux.HandleFunc("GET "+path, s.health)
-		mux.HandleFunc(path, func(w http.ResponseWriter, _ *http.Request) {
-			w.Header().Set("Allow", "GET, HEAD")
-			answer(w, http.StatusMethodNotAllowed, map[string]string{"detail": "Method not allowed"})
-		})
-	}
-	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
-		answer(w, http.StatusNotFound, map[string]string{"detail": "Not Found"})
-	})
-	return mux
-}
-
-// health answers 200 also when degraded, as the earlier project did; only
-// /healthz, which machines watch, turns to 503.
-func (s *Server) health(w http.ResponseWriter, r *http.Request) {
-	h := s.options.Core.Health(r.Context())
-	status := http.StatusOK
-	if h.Status != "healthy" && r.URL.Path == "/healthz" {
-		status = http.StatusServiceUnavailable
-	}
-	answer(w, status, struct {
-		Status   string `json:"status"`
-		Service  string `json:"service"`
-		Version  string `json:"version"`
-		Database string `json:"database"`
-		Cache    string `json:"cache"`
-	}{h.Status, "proximity-backend", h.Version, h.Database, "connected"}) // the cache is this process's memory
-}
-
-func answer(w http.ResponseWriter, status int, body any) {
-	h := w.Header()
-	h.Set("Content-Type", "application/json")
-	h.Set("Cache-Control", "no-store")
-	h.Set("X-Content-Type-Options", "nosniff")
-	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(body) // a client who left misses nothing
 }

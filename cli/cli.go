@@ -80,8 +80,8 @@ type Core interface {
 	Doctor(ctx context.Context, a core.Actor) ([]core.Finding, error)
 	Nodes(ctx context.Context, a core.Actor) ([]core.NodeView, error)
 
-	AddUser(a core.Actor, name string, role core.Role, keyLines []string) error
-	SetPassword(a core.Actor, name, password string) error
+	AddUser(ctx context.Context, a core.Actor, name string, role core.Role, keyLines []string) error
+	SetPassword(ctx context.Context, a core.Actor, name, password string) error
 }
 
 var _ Core = (*core.Core)(nil)

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -362,9 +363,9 @@ func (full) Catalogue(string, string) []core.CatalogueItem {
 func (full) CatalogueItem(string) (core.CatalogueItem, error) {
 	return core.CatalogueItem{}, &core.Error{Kind: core.ErrNotFound, Text: "no"}
 }
-func (full) Categories() []core.CategoryView                       { return nil }
-func (full) AddUser(core.Actor, string, core.Role, []string) error { return nil }
-func (full) SetPassword(core.Actor, string, string) error          { return nil }
+func (full) Categories() []core.CategoryView                                        { return nil }
+func (full) AddUser(context.Context, core.Actor, string, core.Role, []string) error { return nil }
+func (full) SetPassword(context.Context, core.Actor, string, string) error          { return nil }
 
 func TestSecretsAreShownOnlyWhenAsked(t *testing.T) {
 	s := &scripted{apps: []core.AppView{{ID: "x-1", Hostname: "x"}}}

@@ -61,7 +61,7 @@ func (r *run) usersAdd() *cobra.Command {
 		Short: "Let somebody log in with the public keys on standard input",
 		Long:  "Let somebody log in with the public keys on standard input (as in an authorized_keys file).\nAn existing user gets further keys and keeps the role.",
 		Args:  takes("NAME"),
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(c *cobra.Command, args []string) error {
 			b, err := io.ReadAll(io.LimitReader(r.In, maxInput))
 			if err != nil {
 				return &core.Error{Kind: core.ErrFailed, Field: "keys", Text: "standard input cannot be read", Err: err}
@@ -70,7 +70,7 @@ func (r *run) usersAdd() *cobra.Command {
 			if lines == "" {
 				return &core.Error{Kind: core.ErrInvalid, Field: "keys", Text: "standard input holds no public key", Hint: "pipe one in: … < id_ed25519.pub"}
 			}
-			if err := r.Core.AddUser(r.Actor, args[0], core.Role(role), []string{lines}); err != nil {
+			if err := r.Core.AddUser(c.Context(), r.Actor, args[0], core.Role(role), []string{lines}); err != nil {
 				return err
 			}
 			return r.print(map[string]string{"user": args[0]}, func() error {
@@ -88,7 +88,7 @@ func (r *run) usersPasswd() *cobra.Command {
 		Use:   "passwd NAME",
 		Short: "Set a user's API password from standard input",
 		Args:  takes("NAME"),
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(c *cobra.Command, args []string) error {
 			text, err := bufio.NewReader(io.LimitReader(r.In, 4096)).ReadString('\n')
 			if err != nil && err != io.EOF {
 				return &core.Error{Kind: core.ErrFailed, Field: "password", Text: "standard input cannot be read", Err: err}
@@ -97,7 +97,7 @@ func (r *run) usersPasswd() *cobra.Command {
 			if password == "" {
 				return &core.Error{Kind: core.ErrInvalid, Field: "password", Text: "standard input holds no password", Hint: "pipe it in: printf %s PASSWORD | …"}
 			}
-			if err := r.Core.SetPassword(r.Actor, args[0], password); err != nil {
+			if err := r.Core.SetPassword(c.Context(), r.Actor, args[0], password); err != nil {
 				return err
 			}
 			return r.print(map[string]string{"user": args[0]}, func() error {

@@ -33,7 +33,8 @@ type Actor struct {
 	User        string `json:"user"`
 	Role        Role   `json:"role"`
 	Via         Via    `json:"via"`
-	Fingerprint string `json:"fingerprint,omitempty"` // SHA256:… of the key used, over SSH
+	Scope       Scope  `json:"scope,omitempty"`       // of a personal token; "" narrows nothing
+	Fingerprint string `json:"fingerprint,omitempty"` // SHA256:… of the key used over SSH, "token 3" over the API
 	From        string `json:"from,omitempty"`        // remote address
 }
 
@@ -56,13 +57,17 @@ const (
 	VerbSettings    Verb = "change settings"
 	VerbReadAudit   Verb = "read the audit"
 	VerbSchedules   Verb = "plan backups"
+	VerbOwnAccount  Verb = "change accounts of others"
 )
 
 // May reports whether the actor may do the verb to something owned by owner
 // ("" = owned by nobody in particular). The error says who may.
 func (a Actor) May(v Verb, owner string) error {
+	if !a.Scope.allows(v) {
+		return &Error{Kind: ErrDenied, Text: fmt.Sprintf("a token of scope %s may not do that", a.Scope), Hint: "use a token of a wider scope"}
+	}
 	own := owner != "" && owner == a.User
-	ok := false
+	ok := v == VerbOwnAccount && own && a.Role != ""
 	switch a.Role {
 	case RoleAdmin:
 		ok = true

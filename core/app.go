@@ -195,7 +195,7 @@ func (c *Core) appNamed(a Actor, name string) (app, error) {
 }
 
 // Apps lists the visible apps by hostname.
-func (c *Core) Apps(_ context.Context, a Actor) ([]AppView, error) { return c.freshWorld(a).Apps, nil }
+func (c *Core) Apps(_ context.Context, a Actor) ([]AppView, error) { return c.FreshWorld(a).Apps, nil }
 
 // App finds a visible app by hostname or id.
 func (c *Core) App(_ context.Context, a Actor, name string) (AppView, error) {

@@ -36,6 +36,7 @@ type Config struct {
 	AdminKeys     []string         // authorized_keys lines that may log in as admin, added at start
 	AdminUser     string           // the user those keys belong to; default "admin"
 	GuestNetworks []string         // overrides the setting: CIDRs published ports may lead into
+	Registration  Registration     // who may make an account over the API; "" = first
 	Catalogue     []catalog.Source // further manifests beside the embedded ones
 	Logger        *slog.Logger     // default: discards
 	Pace          Pace             // zero values: the real pace
@@ -81,6 +82,7 @@ type Core struct {
 	catalogue    atomic.Pointer[catalog.Catalogue]
 	forwarder    *forward.Forwarder
 	settings     atomic.Pointer[Settings]
+	access       *access
 	installation string // id of this installation, in every container's description
 
 	apps          *store.Table[app]
@@ -131,12 +133,12 @@ func Open(cfg Config) (*Core, error) {
 		cfg.AdminUser = "admin"
 	}
 	cfg.Pace = cfg.Pace.withDefaults()
-	st, err := store.Open(filepath.Join(cfg.Data, "proximity.db"), store.Options{})
+	st, err := store.Open(filepath.Join(cfg.Data, "proximity.db"), store.Options{Migrations: migrations()})
 	if err != nil {
 		return nil, err
 	}
 	c := &Core{
-		cfg: cfg, log: cfg.Logger, now: time.Now, store: st,
+		cfg: cfg, log: cfg.Logger, now: time.Now, store: st, access: newAccess(),
 		apps: newAppTable(), hostTable: newHostTable(), users: newUserTable(), keys: newKeyTable(), knocks: newKnockTable(),
 		settingsTable: newSettingsTable(), auditTable: newAuditTable(), auditHeads: newAuditHeadTable(),
 		places:        store.NewTable("places", func(p place) string { return p.ID }),
@@ -173,6 +175,9 @@ func (c *Core) open() error {
 		return err
 	}
 	if err := c.loadBackups(); err != nil {
+		return err
+	}
+	if err := c.loadPeople(); err != nil {
 		return err
 	}
 	if len(c.cfg.AdminKeys) > 0 {

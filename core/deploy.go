@@ -283,7 +283,7 @@ func (c *Core) deployTx(tx *store.Tx, a Actor, r DeployRequest) (app, jobs.Job, 
 	}
 	rec := p.app
 	rec.ID, rec.MAC = newAppID(rec.CatalogID), newMAC()
-	rec.CreatedAt = c.now()
+	rec.CreatedAt, rec.UpdatedAt = c.now(), c.now()
 	rec.setStatus(StatusDeploying, rec.CreatedAt)
 	if err := p.manifest.Generate(p.values); err != nil {
 		return app{}, jobs.Job{}, fmt.Errorf("generate secrets: %w", err)
@@ -425,5 +425,5 @@ func busy(err error) error {
 		subject, what = "the app is in use", j.Title
 	}
 	return &Error{Kind: ErrConflict, Text: fmt.Sprintf("%s: job %d (%s) by %s since %s", subject, j.ID, what, j.Owner, j.Created.Format(time.TimeOnly)),
-		Hint: fmt.Sprintf("`job %d -f` follows it", j.ID), Err: err}
+		Hint: fmt.Sprintf("`job %d -f` follows it", j.ID), Err: err, Busy: &BusyWith{Job: j.ID, Kind: j.Kind, Owner: j.Owner, Since: j.Created}}
 }

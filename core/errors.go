@@ -3,6 +3,7 @@ package core
 import (
 	"errors"
 	"fmt"
+	"time"
 )
 
 // The kinds of refusal a face decides on. Commands turn them into exit codes,
@@ -15,6 +16,7 @@ var (
 	ErrUnreachable = errors.New("host unreachable") // Proxmox does not answer
 	ErrUnavailable = errors.New("no room")          // nothing can take it: nodes, memory, ports
 	ErrFailed      = errors.New("failed")           // Proxmox or the app said no
+	ErrTooMany     = errors.New("too many at once") // try again later
 )
 
 // Error is a refusal in words: what happened, why, and what to do next.
@@ -24,6 +26,17 @@ type Error struct {
 	Text  string // what happened, to what, why: one line, no final period
 	Hint  string // what to do next
 	Err   error  // the cause, if any
+
+	After time.Duration // when to try again; 0 = that is not known
+	Busy  *BusyWith     // the job that is in the way, if one is
+}
+
+// BusyWith is a job that keeps others from its subject.
+type BusyWith struct {
+	Job   uint64    `json:"id"`
+	Kind  string    `json:"kind"`
+	Owner string    `json:"owner"`
+	Since time.Time `json:"since"`
 }
 
 // Error says it in one line.

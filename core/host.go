@@ -17,6 +17,7 @@ import (
 
 // host is a Proxmox cluster, or a single node, as the store keeps it.
 type host struct {
+	ID          uint64
 	Name        string
 	URL         string
 	User        string // user@realm or token id
@@ -46,6 +47,7 @@ type savedSnapshot struct {
 
 func newHostTable() *store.Table[host] {
 	return store.NewTable("hosts", func(h host) string { return h.Name },
+		store.Unique(indexID, func(h host) string { return idKey(h.ID) }),
 		store.Unique("identity", func(h host) string { return h.Identity }))
 }
 
@@ -261,7 +263,7 @@ func (c *Core) Hosts(_ context.Context, a Actor) ([]HostView, error) {
 	if err := a.May(VerbReadHosts, ""); err != nil {
 		return nil, err
 	}
-	return c.freshWorld(a).Hosts, nil
+	return c.FreshWorld(a).Hosts, nil
 }
 
 // Nodes lists all nodes of all hosts.
@@ -269,7 +271,7 @@ func (c *Core) Nodes(_ context.Context, a Actor) ([]NodeView, error) {
 	if err := a.May(VerbReadHosts, ""); err != nil {
 		return nil, err
 	}
-	return c.freshWorld(a).Nodes, nil
+	return c.FreshWorld(a).Nodes, nil
 }
 
 // cleanURL checks and completes a host's address: https, a name, port 8006.

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"proximity/core/pve"
 	"proximity/store"
@@ -108,8 +109,8 @@ func (c *Core) addHost(ctx context.Context, a Actor, r AddHostRequest) (*liveHos
 // hostFrom checks a request and seals its credentials.
 func (c *Core) hostFrom(r AddHostRequest) (host, error) {
 	h := host{Name: r.Name, SSHUser: r.SSHUser, SSHPort: r.SSHPort, Default: r.Default, AddedAt: c.now()}
-	if !userName(h.Name) {
-		return h, invalid("name", "1-32 of a-z 0-9 . _ -", "%q is not a name for a host", SafeText(r.Name, 40))
+	if !goodHostName(h.Name) {
+		return h, invalid("name", "1-100 printable characters, no /", "%q is not a name for a host", SafeText(r.Name, 40))
 	}
 	var err error
 	if h.URL, err = cleanURL(r.URL); err != nil {
@@ -139,6 +140,11 @@ func (c *Core) hostFrom(r AddHostRequest) (host, error) {
 		return h, err
 	}
 	return h, c.sealSSH(&h, r)
+}
+
+// goodHostName takes what can be shown, and written into "host/node".
+func goodHostName(s string) bool {
+	return s != "" && utf8.RuneCountInString(s) <= 100 && !strings.Contains(s, "/") && strings.TrimSpace(s) == s && s[0] != '-' && SafeText(s, 0) == s
 }
 
 // sealSSH keeps the nodes' SSH credentials; without any of their own, those of
@@ -208,7 +214,11 @@ func (c *Core) recordHost(a Actor, h *host) error {
 				return err
 			}
 		}
-		err := c.hostTable.Insert(tx, *h)
+		var err error
+		if h.ID, err = c.hostTable.Next(tx); err != nil {
+			return err
+		}
+		err = c.hostTable.Insert(tx, *h)
 		var taken *store.TakenError
 		if errors.As(err, &taken) {
 			if taken.Index == "identity" {

@@ -13,6 +13,7 @@ import (
 type hub struct {
 	dirty        chan struct{} // size one: something changed
 	hostsChanged chan struct{} // size one: a host came or went
+	changes      atomic.Uint64 // how many there were
 	jobs         atomic.Bool   // the list of jobs must be read again
 	building     sync.Mutex    // one rebuild at a time
 	world        atomic.Pointer[World]
@@ -43,7 +44,10 @@ func fill(ch chan struct{}) {
 }
 
 // changed asks for a new world soon. It never blocks.
-func (c *Core) changed() { fill(c.hub.dirty) }
+func (c *Core) changed() {
+	c.hub.changes.Add(1)
+	fill(c.hub.dirty)
+}
 
 // runHub rebuilds the world after changes.
 func (c *Core) runHub(ctx context.Context) error {
@@ -55,7 +59,7 @@ func (c *Core) runHub(ctx context.Context) error {
 			return nil
 		case <-c.hub.dirty:
 		}
-		c.rebuild()
+		c.renew()
 		c.steer()
 		c.hub.mu.Lock()
 		for ch := range c.hub.watchers {
@@ -107,11 +111,23 @@ func (c *Core) watchHost(l *liveHost) {
 // lasts.
 type filteredWorld struct{ whole, seen *World }
 
-// freshWorld is the world with all that has been committed before the call:
-// for commands, whose answer must not lag behind the one before.
-func (c *Core) freshWorld(a Actor) *World {
-	c.rebuild()
+// FreshWorld is the world with all that has been committed before the call:
+// for commands and the API, whose answer must not lag behind the one before.
+func (c *Core) FreshWorld(a Actor) *World {
+	c.renew()
 	return c.World(a)
+}
+
+// renew rebuilds the world if anything has changed since it was made.
+func (c *Core) renew() {
+	if w := c.hub.world.Load(); w.change == c.hub.changes.Load() {
+		return
+	}
+	c.hub.building.Lock()
+	defer c.hub.building.Unlock()
+	if w := c.hub.world.Load(); w.change != c.hub.changes.Load() { // nobody did it while we waited
+		c.rebuild()
+	}
 }
 
 // World is what the actor may see now; from memory, shared, never changed.
@@ -131,7 +147,7 @@ func (c *Core) World(a Actor) *World {
 
 // seenBy leaves out what the actor may not see.
 func (w *World) seenBy(a Actor) *World {
-	s := &World{At: w.At, Totals: w.Totals, BackupsRev: w.BackupsRev}
+	s := &World{At: w.At, Totals: w.Totals, BackupsRev: w.BackupsRev, memo: &memo{}}
 	hosts := a.May(VerbReadHosts, "") == nil
 	if hosts {
 		s.Hosts, s.Nodes = w.Hosts, w.Nodes

@@ -2,60 +2,154 @@ package core
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
+	"net/mail"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"proximity/keys"
 	"proximity/store"
 )
 
-// user is a person; their keys and passwords are the same for every face.
+// user is a person; their keys, password and tokens are the same for every
+// face.
 type user struct {
+	ID        uint64
 	Name      string
 	Role      Role
 	Password  string // argon2id hash, "" = none
+	Email     string
+	FirstName string
+	LastName  string
 	CreatedAt time.Time
+	LastLogin time.Time // with the password; keys and tokens keep their own
+	LastFrom  string
 }
 
-// key is one public key that may log in. A fingerprint belongs to one user.
-type key struct {
-	Fingerprint string
-	User        string
-	Line        string // authorized_keys form
-	Comment     string
-	AddedAt     time.Time
-	AddedBy     string
-	LastUsed    time.Time
-	LastFrom    string
-}
-
-// knock is a key that was refused and waits for approval.
-type knock struct {
-	Fingerprint string
-	Line        string
-	Name        string // what the client called itself; never taken over unasked
-	From        string
-	Count       int
-	First, Last time.Time
-}
-
-// maxKnocks bounds the list of keys waiting for approval.
-const maxKnocks = 100
+const (
+	indexID    = "id"
+	indexFold  = "name" // without regard to case: Admin must not pass for admin
+	indexEmail = "email"
+)
 
 func newUserTable() *store.Table[user] {
-	return store.NewTable("users", func(u user) string { return u.Name })
+	return store.NewTable("users", func(u user) string { return u.Name },
+		store.Unique(indexID, func(u user) string { return idKey(u.ID) }),
+		store.Unique(indexFold, func(u user) string { return strings.ToLower(u.Name) }),
+		store.Unique(indexEmail, func(u user) string { return strings.ToLower(u.Email) }))
 }
 
-func newKeyTable() *store.Table[key] {
-	return store.NewTable("keys", func(k key) string { return k.Fingerprint },
-		store.By("user", func(k key) []string { return []string{k.User} }))
+// idKey is a number as an index has it; "" for none.
+func idKey(id uint64) string {
+	if id == 0 {
+		return ""
+	}
+	return strconv.FormatUint(id, 10)
 }
 
-func newKnockTable() *store.Table[knock] {
-	return store.NewTable("knocks", func(k knock) string { return k.Fingerprint })
+// UserView is a person as the faces show one.
+type UserView struct {
+	ID        uint64    `json:"id"`
+	Name      string    `json:"name"`
+	Email     string    `json:"email,omitempty"`
+	FirstName string    `json:"first_name,omitempty"`
+	LastName  string    `json:"last_name,omitempty"`
+	Role      Role      `json:"role"`
+	Password  bool      `json:"password"` // there is one
+	Keys      int       `json:"keys"`
+	Tokens    int       `json:"tokens"`
+	Apps      int       `json:"apps"`
+	CreatedAt time.Time `json:"created_at"`
+	LastLogin time.Time `json:"last_login,omitzero"` // by key, password or token
+	LastFrom  string    `json:"last_from,omitempty"`
+}
+
+// Profile is what people say of themselves.
+type Profile struct {
+	Email     string `json:"email"`
+	FirstName string `json:"first_name"`
+	LastName  string `json:"last_name"`
+}
+
+// loadPeople reads who may come in.
+func (c *Core) loadPeople() error {
+	return c.store.View(func(tx *store.Tx) error {
+		people, err := rows(tx, c.users)
+		if err != nil {
+			return err
+		}
+		for _, u := range people {
+			c.access.people[u.ID] = u
+		}
+		tokens, err := rows(tx, c.access.tokenTable)
+		if err != nil {
+			return err
+		}
+		for _, t := range tokens {
+			c.access.tokens[t.Hash] = t
+		}
+		logins, err := rows(tx, c.access.loginTable)
+		if err != nil {
+			return err
+		}
+		for _, l := range logins {
+			c.access.logins[l.ID] = l
+		}
+		return nil
+	})
+}
+
+// newUser makes a person's record, with a number of its own.
+func (c *Core) newUser(tx *store.Tx, name string, role Role) (user, error) {
+	id, err := c.users.Next(tx)
+	return user{ID: id, Name: name, Role: role, CreatedAt: c.now()}, err
+}
+
+// putUser writes a person and, once committed, the copy that logins look at.
+func (c *Core) putUser(tx *store.Tx, u user) error {
+	err := c.users.Put(tx, u)
+	var taken *store.TakenError
+	switch {
+	case errors.As(err, &taken) && taken.Index == indexEmail:
+		return &Error{Kind: ErrConflict, Field: "email", Text: "a user with that e-mail address already exists", Hint: "choose another", Err: err}
+	case err != nil && errors.As(err, &taken):
+		return &Error{Kind: ErrConflict, Field: "username", Text: fmt.Sprintf("a user named %q already exists", SafeText(taken.By, 40)), Hint: "choose another name", Err: err}
+	case err != nil:
+		return err
+	}
+	tx.OnCommit(func() {
+		c.access.mu.Lock()
+		c.access.people[u.ID] = u
+		c.access.mu.Unlock()
+		c.changed()
+	})
+	return nil
+}
+
+// userNamed finds a person in the store.
+func (c *Core) userNamed(tx *store.Tx, name string) (user, error) {
+	u, err := c.users.Get(tx, name)
+	if errors.Is(err, store.ErrNotFound) {
+		return user{}, notFound("`users` lists them", "there is no user %q", SafeText(name, 40))
+	}
+	return u, err
+}
+
+// changeUser reads, changes and writes one person in a transaction.
+func (c *Core) changeUser(tx *store.Tx, name string, change func(*user) error) error {
+	u, err := c.userNamed(tx, name)
+	if err != nil {
+		return err
+	}
+	if err := change(&u); err != nil {
+		return err
+	}
+	return c.putUser(tx, u)
 }
 
 // admit gives keys to a user with a role, making the user if needed.
@@ -69,25 +163,19 @@ func (c *Core) admit(name string, role Role, lines []string, by string) error {
 		parsed = append(parsed, ks...)
 	}
 	return c.store.Update(func(tx *store.Tx) error {
-		u, err := c.users.Get(tx, name)
-		if errors.Is(err, store.ErrNotFound) {
-			u, err = user{Name: name, Role: role, CreatedAt: c.now()}, c.users.Insert(tx, user{Name: name, Role: role, CreatedAt: c.now()})
-		}
-		if err != nil {
+		if _, err := c.users.Get(tx, name); errors.Is(err, store.ErrNotFound) {
+			u, err := c.newUser(tx, name, role)
+			if err != nil {
+				return err
+			}
+			if err := c.putUser(tx, u); err != nil {
+				return err
+			}
+		} else if err != nil {
 			return err
 		}
 		for _, p := range parsed {
-			old, err := c.keys.Get(tx, p.Fingerprint)
-			if err == nil && old.User != u.Name {
-				return &Error{Kind: ErrConflict, Text: fmt.Sprintf("key %s belongs to %s", p.Fingerprint, old.User), Hint: "a key belongs to one user"}
-			}
-			if err == nil {
-				continue
-			}
-			if err := c.keys.Put(tx, key{Fingerprint: p.Fingerprint, User: u.Name, Line: p.Line, Comment: p.Comment, AddedAt: c.now(), AddedBy: by}); err != nil {
-				return err
-			}
-			if err := c.knocks.Delete(tx, p.Fingerprint); err != nil {
+			if err := c.addKey(tx, name, p, by); err != nil {
 				return err
 			}
 		}
@@ -96,133 +184,275 @@ func (c *Core) admit(name string, role Role, lines []string, by string) error {
 }
 
 // AddUser makes a user with a role, or gives an existing one further keys.
-func (c *Core) AddUser(a Actor, name string, role Role, keyLines []string) error {
-	err := c.addUser(a, name, role, keyLines)
+func (c *Core) AddUser(_ context.Context, a Actor, name string, role Role, keyLines []string) error {
+	err := a.May(VerbChangeUsers, "")
+	if err == nil && !goodUserName(name) {
+		err = invalid("name", userNameRule, "%q is not a user name", SafeText(name, 40))
+	}
+	if err == nil {
+		err = goodRole(role)
+	}
+	if err == nil {
+		err = c.admit(name, role, keyLines, a.User)
+	}
 	c.audit(a, "user.add", name, err, string(role))
 	return err
 }
 
-func (c *Core) addUser(a Actor, name string, role Role, keyLines []string) error {
-	if err := a.May(VerbChangeUsers, ""); err != nil {
-		return err
-	}
-	if !userName(name) {
-		return invalid("name", "1-32 of a-z 0-9 . _ -", "%q is not a user name", SafeText(name, 40))
-	}
-	if !slices.Contains(Roles(), role) {
-		return invalid("role", "one of admin, operator, user, viewer", "unknown role %q", SafeText(string(role), 20))
-	}
-	return c.admit(name, role, keyLines, a.User)
+const userNameRule = "1-150 of letters, digits and . _ - @ +"
+
+func goodUserName(s string) bool {
+	return s != "" && len(s) <= 150 && strings.Trim(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-@+") == "" && s[0] != '-'
 }
 
-func userName(s string) bool {
-	return s != "" && len(s) <= 32 && strings.Trim(s, "abcdefghijklmnopqrstuvwxyz0123456789._-") == "" && s[0] != '-'
-}
-
-// SetPassword sets the password a user has for the API.
-func (c *Core) SetPassword(a Actor, name, password string) error {
-	err := c.setPassword(a, name, password)
-	c.audit(a, "user.password", name, err, "")
-	return err
-}
-
-func (c *Core) setPassword(a Actor, name, password string) error {
-	if a.User != name {
-		if err := a.May(VerbChangeUsers, ""); err != nil {
-			return err
-		}
+func goodRole(r Role) error {
+	if !slices.Contains(Roles(), r) {
+		return invalid("role", "one of admin, operator, user, viewer", "unknown role %q", SafeText(string(r), 20))
 	}
-	hash, err := keys.HashPassword(password)
-	if err != nil {
-		return err
-	}
-	return c.store.Update(func(tx *store.Tx) error {
-		u, err := c.users.Get(tx, name)
-		if errors.Is(err, store.ErrNotFound) {
-			return notFound("`users` lists them", "there is no user %q", SafeText(name, 40))
-		}
-		if err != nil {
-			return err
-		}
-		u.Password = hash
-		return c.users.Put(tx, u)
-	})
+	return nil
 }
 
-// Login tells who holds a key, by its fingerprint; ErrDenied for unknown ones.
-// It only reads: call Entered once the key has proved itself.
-func (c *Core) Login(fingerprint, from string) (Actor, error) {
-	var actor Actor
+// Users lists the people the actor may see, by name: all, or only themselves.
+func (c *Core) Users(_ context.Context, a Actor) ([]UserView, error) {
+	all := a.May(VerbReadUsers, "") == nil
+	var views []UserView
 	err := c.store.View(func(tx *store.Tx) error {
-		k, err := c.keys.Get(tx, fingerprint)
-		if err != nil {
-			return err
-		}
-		u, err := c.users.Get(tx, k.User)
-		if err != nil {
-			return err
-		}
-		actor = Actor{User: u.Name, Role: u.Role, Via: ViaSSH, Fingerprint: fingerprint, From: from}
-		return nil
-	})
-	if errors.Is(err, store.ErrNotFound) {
-		return Actor{}, &Error{Kind: ErrDenied, Text: "unknown key " + fingerprint, Hint: "an admin can approve it under Access"}
-	}
-	return actor, err
-}
-
-// Entered notes that an actor has logged in: when a key was last used, and an
-// audit record. It writes at most once a minute per key.
-func (c *Core) Entered(a Actor) {
-	if a.Fingerprint == "" {
-		return
-	}
-	err := c.store.Update(func(tx *store.Tx) error {
-		k, err := c.keys.Get(tx, a.Fingerprint)
-		if err != nil || c.now().Sub(k.LastUsed) < time.Minute {
-			return err
-		}
-		k.LastUsed, k.LastFrom = c.now(), SafeText(a.From, 64)
-		return c.keys.Put(tx, k)
-	})
-	if err != nil && !errors.Is(err, store.ErrNotFound) {
-		c.log.Warn("note a login", "user", a.User, "error", err)
-	}
-}
-
-// SeenUnknownKey notes a key that was refused, for an admin to approve. The
-// list is bounded: the longest unseen go first.
-func (c *Core) SeenUnknownKey(fingerprint, line, name, from string) {
-	now := c.now()
-	err := c.store.Update(func(tx *store.Tx) error {
-		k, err := c.knocks.Get(tx, fingerprint)
-		if errors.Is(err, store.ErrNotFound) {
-			k, err = knock{Fingerprint: fingerprint, Line: line, First: now}, nil
-		}
-		if err != nil {
-			return err
-		}
-		k.Name, k.From, k.Last = SafeText(name, 32), SafeText(from, 64), now
-		k.Count++
-		if err := c.knocks.Put(tx, k); err != nil {
-			return err
-		}
-		var all []knock
-		for row, err := range c.knocks.All(tx) {
+		for u, err := range c.users.All(tx) {
 			if err != nil {
 				return err
 			}
-			all = append(all, row)
+			if !all && u.Name != a.User {
+				continue
+			}
+			v, err := c.userView(tx, u)
+			if err != nil {
+				return err
+			}
+			views = append(views, v)
 		}
-		if len(all) <= maxKnocks {
-			return nil
-		}
-		oldest := slices.MinFunc(all, func(a, b knock) int {
-			return cmp.Or(a.Last.Compare(b.Last), strings.Compare(a.Fingerprint, b.Fingerprint))
-		})
-		return c.knocks.Delete(tx, oldest.Fingerprint)
+		return nil
 	})
+	return views, err
+}
+
+// User is one person the actor may see.
+func (c *Core) User(ctx context.Context, a Actor, name string) (UserView, error) {
+	all, err := c.Users(ctx, a)
 	if err != nil {
-		c.log.Warn("note an unknown key", "error", err)
+		return UserView{}, err
 	}
+	for _, v := range all {
+		if v.Name == name {
+			return v, nil
+		}
+	}
+	return UserView{}, notFound("`users` lists them", "there is no user %q", SafeText(name, 40))
+}
+
+// userView puts together what is known of a person.
+func (c *Core) userView(tx *store.Tx, u user) (UserView, error) {
+	v := UserView{ID: u.ID, Name: SafeText(u.Name, 150), Email: SafeText(u.Email, 254), FirstName: SafeText(u.FirstName, 150), LastName: SafeText(u.LastName, 150), Role: u.Role,
+		Password: u.Password != "", CreatedAt: u.CreatedAt, LastLogin: u.LastLogin, LastFrom: u.LastFrom}
+	seen := func(at time.Time, from string) {
+		if at.After(v.LastLogin) {
+			v.LastLogin, v.LastFrom = at, from
+		}
+	}
+	for k, err := range c.keys.Where(tx, indexUser, u.Name) {
+		if err != nil {
+			return v, err
+		}
+		v.Keys++
+		seen(k.LastUsed, k.LastFrom)
+	}
+	for t, err := range c.access.tokenTable.Where(tx, indexUser, idKey(u.ID)) {
+		if err != nil {
+			return v, err
+		}
+		v.Tokens++
+		seen(t.LastUsed, t.LastFrom)
+	}
+	for _, err := range c.apps.Where(tx, indexOwner, u.Name) {
+		if err != nil {
+			return v, err
+		}
+		v.Apps++
+	}
+	return v, nil
+}
+
+// SetRole gives a person another role; the last admin stays one.
+func (c *Core) SetRole(_ context.Context, a Actor, name string, role Role) error {
+	err := a.May(VerbChangeUsers, "")
+	if err == nil {
+		err = goodRole(role)
+	}
+	was := Role("")
+	if err == nil {
+		err = c.store.Update(func(tx *store.Tx) error {
+			if role != RoleAdmin {
+				if err := c.keepAnAdmin(tx, name); err != nil {
+					return err
+				}
+			}
+			err := c.changeUser(tx, name, func(u *user) error {
+				was, u.Role = u.Role, role
+				return nil
+			})
+			if err == nil {
+				tx.OnCommit(func() { c.sendAway(name, "", "your role is "+string(role)+" now: come in again") })
+			}
+			return err
+		})
+	}
+	c.audit(a, "user.role", name, err, fmt.Sprintf("%s → %s", was, role))
+	return err
+}
+
+// keepAnAdmin refuses what would leave nobody who may do everything.
+func (c *Core) keepAnAdmin(tx *store.Tx, without string) error {
+	leaving := false
+	for u, err := range c.users.All(tx) {
+		if err != nil {
+			return err
+		}
+		switch {
+		case u.Role != RoleAdmin:
+		case u.Name != without:
+			return nil
+		default:
+			leaving = true
+		}
+	}
+	if !leaving {
+		return nil
+	}
+	return &Error{Kind: ErrConflict, Text: fmt.Sprintf("%s is the last admin", SafeText(without, 40)), Hint: "make somebody else an admin first"}
+}
+
+// SetProfile changes the e-mail address and names of a person.
+func (c *Core) SetProfile(ctx context.Context, a Actor, name string, p Profile) (UserView, error) {
+	err := c.mayChangeAccount(a, name)
+	if err == nil {
+		err = p.check()
+	}
+	if err == nil {
+		err = c.store.Update(func(tx *store.Tx) error {
+			return c.changeUser(tx, name, func(u *user) error {
+				u.Email, u.FirstName, u.LastName = p.Email, p.FirstName, p.LastName
+				return nil
+			})
+		})
+	}
+	c.audit(a, "user.profile", name, err, "")
+	if err != nil {
+		return UserView{}, err
+	}
+	return c.User(ctx, a, name)
+}
+
+// mayChangeAccount: one's own, or those of others.
+func (c *Core) mayChangeAccount(a Actor, name string) error {
+	if a.User == name {
+		return a.May(VerbOwnAccount, name)
+	}
+	return a.May(VerbChangeUsers, "")
+}
+
+func (p Profile) check() error {
+	if p.Email != "" && !goodEmail(p.Email) {
+		return invalid("email", "write it as name@example.org", "%q is not an e-mail address", SafeText(p.Email, 60))
+	}
+	for field, s := range map[string]string{"first_name": p.FirstName, "last_name": p.LastName} {
+		if utf8.RuneCountInString(s) > 150 || SafeText(s, 0) != s {
+			return invalid(field, "at most 150 printable characters", "that is not a name")
+		}
+	}
+	return nil
+}
+
+func goodEmail(s string) bool {
+	parsed, err := mail.ParseAddress(s)
+	return err == nil && parsed.Address == s && len(s) <= 254 && SafeText(s, 0) == s
+}
+
+// RemoveUser takes a person's access away: keys, tokens, logins and sessions
+// end. Apps of theirs go to heir; without one, a person with apps stays.
+func (c *Core) RemoveUser(_ context.Context, a Actor, name, heir string) error {
+	err := a.May(VerbChangeUsers, "")
+	if err == nil && name == a.User && a.Via != ViaLocal {
+		err = &Error{Kind: ErrConflict, Text: "you cannot remove yourself: your last key would go", Hint: "ask another admin"}
+	}
+	if err == nil {
+		err = c.store.Update(func(tx *store.Tx) error { return c.removeUser(tx, name, heir) })
+	}
+	detail := ""
+	if heir != "" {
+		detail = "apps to " + heir
+	}
+	c.audit(a, "user.remove", name, err, detail)
+	return err
+}
+
+func (c *Core) removeUser(tx *store.Tx, name, heir string) error {
+	u, err := c.userNamed(tx, name)
+	if err != nil {
+		return err
+	}
+	if err := c.keepAnAdmin(tx, name); err != nil {
+		return err
+	}
+	if err := c.inherit(tx, u, heir); err != nil {
+		return err
+	}
+	for _, k := range c.keysOf(tx, name) {
+		if err := c.keys.Delete(tx, k.Fingerprint); err != nil {
+			return err
+		}
+	}
+	if err := c.dropTokens(tx, u.ID); err != nil {
+		return err
+	}
+	if err := c.dropLogins(tx, u.ID); err != nil {
+		return err
+	}
+	if err := c.users.Delete(tx, name); err != nil {
+		return err
+	}
+	tx.OnCommit(func() {
+		c.access.mu.Lock()
+		delete(c.access.people, u.ID)
+		c.access.mu.Unlock()
+		c.sendAway(name, "", "your access has been taken away")
+		c.changed()
+	})
+	return nil
+}
+
+// inherit hands the apps of somebody who leaves over.
+func (c *Core) inherit(tx *store.Tx, u user, heir string) error {
+	var left []app
+	for rec, err := range c.apps.Where(tx, indexOwner, u.Name) {
+		if err != nil {
+			return err
+		}
+		left = append(left, rec)
+	}
+	if len(left) == 0 {
+		return nil
+	}
+	if heir == "" || heir == u.Name {
+		return &Error{Kind: ErrConflict, Text: fmt.Sprintf("%s owns %d apps (%s, …)", u.Name, len(left), left[0].Hostname), Hint: "hand them over: `users remove " + u.Name + " --apps-to NAME`, or delete them first"}
+	}
+	if _, err := c.userNamed(tx, heir); err != nil {
+		return err
+	}
+	slices.SortFunc(left, func(a, b app) int { return cmp.Compare(a.Hostname, b.Hostname) })
+	for _, rec := range left {
+		rec.Owner = heir
+		if err := c.putApp(tx, rec); err != nil {
+			return err
+		}
+	}
+	return nil
 }

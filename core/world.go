@@ -15,6 +15,9 @@ type World struct {
 
 	Protected  Protected
 	BackupsRev uint64 // another number: what Backups, Schedules and PreviewPrune say has changed
+
+	change uint64 // the last one that is in it
+	memo   *memo
 }
 
 // Totals are sums over the nodes that answered.
@@ -130,6 +133,8 @@ type AppView struct {
 	Lost         bool      `json:"lost,omitempty"`      // its container was deleted outside Proximity
 	DeletesAt    time.Time `json:"deletes_at,omitzero"` // when a delete that waits goes on
 
+	Values map[string]string `json:"values,omitempty"` // field values, but the secret ones
+
 	Metrics *Metrics  `json:"metrics,omitempty"` // nil: not known
 	Stale   bool      `json:"stale,omitempty"`   // the host does not answer: metrics are from AsOf
 	Away    string    `json:"away,omitempty"`    // why it is not asked: "host lab is disabled"
@@ -154,6 +159,7 @@ type JobRef struct {
 
 // HostView is a Proxmox cluster (or single node) as configured and as seen.
 type HostView struct {
+	ID          uint64    `json:"id"`
 	Name        string    `json:"name"`
 	URL         string    `json:"url"`
 	Auth        string    `json:"auth"` // "token" or "password"
@@ -178,6 +184,7 @@ type HostView struct {
 
 // NodeView is one node.
 type NodeView struct {
+	ID       uint64        `json:"id"` // the same for as long as host and node have their names
 	Host     string        `json:"host"`
 	Name     string        `json:"name"`
 	State    string        `json:"state"` // "online", "offline" (its cluster says so), "unreachable" (the host does not answer), "disabled", "untrusted", "unknown"

@@ -3,6 +3,7 @@ package core
 import (
 	"cmp"
 	"fmt"
+	"hash/fnv"
 	"net"
 	"slices"
 	"strconv"
@@ -17,11 +18,10 @@ import (
 // recentJobs is how many ended jobs a world holds.
 const recentJobs = 50
 
-// rebuild makes the world anew from what is in memory.
+// rebuild makes the world anew from what is in memory. One at a time: whoever
+// calls it holds hub.building, or is alone.
 func (c *Core) rebuild() {
-	c.hub.building.Lock()
-	defer c.hub.building.Unlock()
-	w := &World{At: c.now()}
+	w := &World{At: c.now(), change: c.hub.changes.Load(), memo: &memo{}}
 	w.Jobs = c.worldJobs()
 	live := map[string]*JobRef{}
 	for i := range w.Jobs {
@@ -116,7 +116,7 @@ func (c *Core) appView(a app, s *pve.Snapshot) AppView {
 		Host: a.Host, Node: a.Node, VMID: a.VMID, Address: a.Address, Network: a.network(), PublicPort: a.PublicPort, InternalPort: a.InternalPort,
 		Cores: a.Cores, MemoryMB: a.MemoryMB, DiskGB: a.DiskGB, SwapMB: a.SwapMB, OS: a.OS, Storage: a.Storage,
 		CreatedAt: a.CreatedAt, UpdatedAt: a.UpdatedAt, ChangedAt: a.ChangedAt,
-		Adopted: a.Adopted, Adoption: a.Adoption, Lost: a.Lost, DeletesAt: a.DeleteAt,
+		Adopted: a.Adopted, Adoption: a.Adoption, Lost: a.Lost, DeletesAt: a.DeleteAt, Values: a.Values,
 	}
 	newest, listed := c.catalogue.Load().Get(a.CatalogID)
 	m := c.manifestOf(a)
@@ -199,7 +199,7 @@ func (c *Core) actual(a app) AppStatus {
 }
 
 func hostView(h host, s *pve.Snapshot) HostView {
-	v := HostView{Name: h.Name, URL: h.URL, Auth: "password", User: h.User, Default: h.Default, Fingerprint: h.Fingerprint,
+	v := HostView{ID: h.ID, Name: h.Name, URL: h.URL, Auth: "password", User: h.User, Default: h.Default, Fingerprint: h.Fingerprint,
 		Cluster: SafeText(h.Cluster, 64), State: "asking", LastSeen: s.At}
 	if h.Token {
 		v.Auth = "token"
@@ -228,7 +228,7 @@ func (c *Core) nodeViews(l *liveHost, s *pve.Snapshot, records []app, promised m
 	var views []NodeView
 	for _, n := range s.Nodes {
 		off := l.rec.off()
-		v := NodeView{Host: l.rec.Name, Name: SafeText(n.Name, 64), AsOf: s.At, Stale: s.Err != nil || off != "", State: "online"}
+		v := NodeView{ID: nodeID(l.rec.ID, n.Name), Host: l.rec.Name, Name: SafeText(n.Name, 64), AsOf: s.At, Stale: s.Err != nil || off != "", State: "online"}
 		switch {
 		case off != "":
 			v.State = off
@@ -270,6 +270,14 @@ func (c *Core) nodeViews(l *liveHost, s *pve.Snapshot, records []app, promised m
 	}
 	slices.SortFunc(views, func(a, b NodeView) int { return strings.Compare(a.Name, b.Name) })
 	return views
+}
+
+// nodeID is a number for a node of a host: 32 bits of its name below the
+// host's own number.
+func nodeID(host uint64, name string) uint64 {
+	h := fnv.New32a()
+	_, _ = h.Write([]byte(name)) // never fails
+	return host<<32 | uint64(h.Sum32())
 }
 
 // total sums up the nodes.

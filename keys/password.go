@@ -1,12 +1,14 @@
 package keys
 
 import (
+	"context"
 	"crypto/rand"
 	"crypto/subtle"
 	"encoding/base64"
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"runtime"
 	"strings"
 
 	"golang.org/x/crypto/argon2"
@@ -22,18 +24,23 @@ const (
 	maxPassword  = 1024 // bytes
 )
 
-// hashing bounds how many hashes are computed at once, in all of the process: a burst of logins must not take the
-// memory and the processor from everybody else.
-var hashing = make(chan struct{}, 2)
+// hashing bounds how many hashes are computed at once, in all of the process: a burst of logins must leave half of the
+// processors, and the memory, to everybody else.
+var hashing = make(chan struct{}, max(1, runtime.NumCPU()/2))
 
-func argon(pw string, salt []byte, time, memory uint32, threads uint8, length uint32) []byte {
-	hashing <- struct{}{}
+// argon computes a hash once it is its turn, unless ctx ends before.
+func argon(ctx context.Context, pw string, salt []byte, time, memory uint32, threads uint8, length uint32) ([]byte, error) {
+	select {
+	case hashing <- struct{}{}:
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 	defer func() { <-hashing }()
-	return argon2.IDKey([]byte(pw), salt, time, memory, threads, length)
+	return argon2.IDKey([]byte(pw), salt, time, memory, threads, length), nil
 }
 
 // HashPassword returns the argon2id hash of a password of at most 1024 bytes, with its salt and cost, as a PHC string.
-func HashPassword(pw string) (string, error) {
+func HashPassword(ctx context.Context, pw string) (string, error) {
 	switch {
 	case pw == "":
 		return "", errors.New("a password must not be empty")
@@ -44,7 +51,10 @@ func HashPassword(pw string) (string, error) {
 	if _, err := rand.Read(salt); err != nil {
 		return "", fmt.Errorf("hash password: %w", err)
 	}
-	hash := argon(pw, salt, argonTime, argonMemory, argonThreads, hashLen)
+	hash, err := argon(ctx, pw, salt, argonTime, argonMemory, argonThreads, hashLen)
+	if err != nil {
+		return "", fmt.Errorf("hash password: %w", err)
+	}
 	b64 := base64.RawStdEncoding.EncodeToString
 	return fmt.Sprintf("$argon2id$v=%d$m=%d,t=%d,p=%d$%s$%s", argon2.Version, argonMemory, argonTime, argonThreads, b64(salt), b64(hash)), nil
 }
@@ -53,7 +63,7 @@ func HashPassword(pw string) (string, error) {
 var ErrHash = errors.New("the stored password hash cannot be read: set the password anew")
 
 // VerifyPassword reports whether pw is the password of the hash. It takes as long for a wrong one as for the right one.
-func VerifyPassword(hash, pw string) (ok bool, err error) {
+func VerifyPassword(ctx context.Context, hash, pw string) (ok bool, err error) {
 	var version int
 	var memory, time uint32
 	var threads uint8
@@ -79,8 +89,18 @@ func VerifyPassword(hash, pw string) (ok bool, err error) {
 	if len(pw) > maxPassword {
 		return false, nil
 	}
-	got := argon(pw, salt, time, memory, threads, uint32(len(want)))
-	return subtle.ConstantTimeCompare(got, want) == 1, nil
+	got, err := argon(ctx, pw, salt, time, memory, threads, uint32(len(want)))
+	return err == nil && subtle.ConstantTimeCompare(got, want) == 1, err
+}
+
+// VerifyNoPassword takes as long as VerifyPassword and says no: for names that nobody has, so that the time does not
+// tell which there are.
+func VerifyNoPassword(ctx context.Context, pw string) error {
+	if len(pw) > maxPassword {
+		return nil
+	}
+	_, err := argon(ctx, pw, make([]byte, saltLen), argonTime, argonMemory, argonThreads, hashLen)
+	return err
 }
 
 // passwordAlphabet has no characters that look alike (0 O 1 l I) and none that shells or .env files treat specially.

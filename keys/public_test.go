@@ -183,27 +183,27 @@ func FuzzParsePublicKey(f *testing.F) {
 }
 
 func TestPasswordsAreCheckedAgainstTheirHash(t *testing.T) {
-	hash, err := HashPassword("swordfish")
+	hash, err := HashPassword(t.Context(), "swordfish")
 	if err != nil || !strings.HasPrefix(hash, "$argon2id$v=19$m=19456,t=2,p=1$") {
 		t.Fatal(hash, err)
 	}
-	if again, _ := HashPassword("swordfish"); again == hash {
+	if again, _ := HashPassword(t.Context(), "swordfish"); again == hash {
 		t.Error("two hashes share a salt")
 	}
 	for pw, want := range map[string]bool{"swordfish": true, "Swordfish": false, "": false, "swordfish ": false, strings.Repeat("x", 5000): false} {
-		if ok, err := VerifyPassword(hash, pw); ok != want || err != nil {
+		if ok, err := VerifyPassword(t.Context(), hash, pw); ok != want || err != nil {
 			t.Errorf("%.20q: %v, %v", pw, ok, err)
 		}
 	}
 	parts := strings.Split(hash, "$")
 	for _, bad := range []string{"", "x", "swordfish", "$argon2id$v=19$m=65536,t=2,p=1$c29tZXNhbHQ$", "$argon2id$v=19$m=65536,t=2,p=1$c29tZXNhbHQ$AAAA", strings.Replace(hash, "argon2id", "argon2i", 1), strings.Replace(hash, "v=19", "v=18", 1),
 		strings.Replace(hash, "m=19456", "m=4000000000", 1), strings.Replace(hash, "t=2", "t=4000000", 1), strings.Replace(hash, "p=1", "p=0", 1), strings.Join(parts[:5], "$")} {
-		if ok, err := VerifyPassword(bad, "swordfish"); ok || err == nil {
+		if ok, err := VerifyPassword(t.Context(), bad, "swordfish"); ok || err == nil {
 			t.Errorf("%q: %v, %v", bad, ok, err)
 		}
 	}
 	for _, pw := range []string{"", strings.Repeat("x", 1025)} {
-		if _, err := HashPassword(pw); err == nil {
+		if _, err := HashPassword(t.Context(), pw); err == nil {
 			t.Errorf("a password of %d bytes was taken", len(pw))
 		}
 	}
@@ -245,7 +245,7 @@ func ExampleParsePublicKey() {
 
 func BenchmarkHashPassword(b *testing.B) {
 	for b.Loop() {
-		if _, err := HashPassword("swordfish"); err != nil {
+		if _, err := HashPassword(b.Context(), "swordfish"); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -40,7 +40,7 @@ func TestOpenSSH(t *testing.T) {
 				if name == "admin" {
 					user = "root"
 				}
-				if err := r.core.AddUser(core.LocalAdmin("test"), user, role, []string{key.Line}); err != nil {
+				if err := r.core.AddUser(t.Context(), core.LocalAdmin("test"), user, role, []string{key.Line}); err != nil {
 					return err
 				}
 			}

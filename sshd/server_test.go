@@ -116,7 +116,7 @@ func TestAnUnknownKeyWaitsForApproval(t *testing.T) {
 	if r.Refused() != 1 {
 		t.Errorf("%d refusals", r.Refused())
 	}
-	if err := r.core.AddUser(core.LocalAdmin("root"), "anna", core.RoleUser, []string{line(stranger)}); err != nil {
+	if err := r.core.AddUser(t.Context(), core.LocalAdmin("root"), "anna", core.RoleUser, []string{line(stranger)}); err != nil {
 		t.Fatal(err)
 	}
 	c, err := r.dial(stranger)

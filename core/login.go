@@ -1,0 +1,416 @@
+package core
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"proximity/keys"
+	"proximity/store"
+)
+
+// login is one login with a password: what its two tokens stand on. Without
+// the row neither is worth anything.
+type login struct {
+	ID        string // in both tokens
+	User      uint64
+	Refresh   string // id of the one refresh token that is good
+	RotatedAt time.Time
+	From      string
+	CreatedAt time.Time
+	ExpiresAt time.Time // of the refresh token
+}
+
+func newLoginTable() *store.Table[login] {
+	return store.NewTable("logins", func(l login) string { return l.ID },
+		store.By(indexUser, func(l login) []string { return []string{idKey(l.User)} }))
+}
+
+const (
+	accessLife  = time.Hour
+	refreshLife = 7 * 24 * time.Hour
+	// maxLogins bounds the logins of one person: the oldest ends.
+	maxLogins = 100
+	// maxProving bounds how many passwords wait to be checked.
+	maxProving = 128
+	// A refresh token that comes twice within this time is a client that asked
+	// twice at once; later, somebody has a copy of it.
+	rotationLag = time.Minute
+)
+
+// Tokens are what a login gives to a client: JWTs, signed with a key of this
+// installation.
+type Tokens struct {
+	Access         string
+	Refresh        string
+	AccessExpires  time.Time
+	RefreshExpires time.Time
+}
+
+// wrongCredentials is the one answer to a wrong name, a wrong password, and a
+// user without one.
+func wrongCredentials() error {
+	return &Error{Kind: ErrDenied, Text: "unable to log in with provided credentials", Hint: "`users passwd NAME` sets a new password"}
+}
+
+// LoginPassword tells who has a name, or an e-mail address, and a password.
+// Failed attempts are bounded by address and account: ErrTooMany says when to
+// try again. It takes as long for names that nobody has.
+func (c *Core) LoginPassword(ctx context.Context, from, name, password string) (Actor, UserView, error) {
+	a := Actor{User: SafeText(name, 40), Via: ViaAPI, From: from}
+	u, known := c.personCalled(name)
+	account := strings.ToLower(name)
+	if known {
+		account = idKey(u.ID)
+	}
+	if known && u.LastFrom == from { // others who try must not keep them out of where they always are
+		account += " from " + from
+	}
+	harmless, err := c.access.attempt(countedAs(from), account, c.now())
+	if err != nil {
+		return Actor{}, UserView{}, err
+	}
+	ok, err := c.proves(ctx, u, known, password)
+	if err == nil && !ok {
+		err = wrongCredentials()
+		c.audit(a, "login", a.User, err, "password")
+		return Actor{}, UserView{}, err
+	}
+	harmless()
+	if err != nil {
+		return Actor{}, UserView{}, err
+	}
+	a.User, a.Role = u.Name, u.Role
+	var view UserView
+	err = c.store.Batch(func(tx *store.Tx) error {
+		err := c.changeUser(tx, u.Name, func(u *user) error {
+			u.LastLogin, u.LastFrom = c.now(), SafeText(from, 64)
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		if u, err = c.users.Get(tx, u.Name); err != nil {
+			return err
+		}
+		if view, err = c.userView(tx, u); err != nil {
+			return err
+		}
+		return c.auditTx(tx, a, "login", u.Name, nil, "password")
+	})
+	return a, view, err
+}
+
+// attempt counts a login as failed until it is called harmless.
+func (x *access) attempt(address, account string, now time.Time) (harmless func(), err error) {
+	if wait := x.byAddress.Take(address, now); wait > 0 {
+		return nil, tooMany("too many failed logins from your address", wait)
+	}
+	if wait := x.byAccount.Take(account, now); wait > 0 {
+		x.byAddress.Return(address)
+		return nil, tooMany("too many failed logins to this account", wait)
+	}
+	return func() {
+		x.byAddress.Return(address)
+		x.byAccount.Return(account)
+	}, nil
+}
+
+func tooMany(text string, wait time.Duration) error {
+	wait = max(wait.Round(time.Second), time.Second)
+	return &Error{Kind: ErrTooMany, Text: text, Hint: "wait " + wait.String(), After: wait}
+}
+
+// personCalled finds somebody by name or e-mail address.
+func (c *Core) personCalled(name string) (u user, known bool) {
+	err := c.store.View(func(tx *store.Tx) (err error) {
+		u, err = c.users.Get(tx, name)
+		if errors.Is(err, store.ErrNotFound) && strings.Contains(name, "@") {
+			u, err = c.users.Find(tx, indexEmail, strings.ToLower(name))
+		}
+		return err
+	})
+	return u, err == nil
+}
+
+// proves reports whether it is their password. Who has none is not told so
+// faster.
+func (c *Core) proves(ctx context.Context, u user, known bool, password string) (bool, error) {
+	if waiting := c.access.proving.Add(1); waiting > maxProving {
+		c.access.proving.Add(-1)
+		return false, tooMany("too many logins at once", 5*time.Second)
+	}
+	defer c.access.proving.Add(-1)
+	if !known || u.Password == "" {
+		return false, keys.VerifyNoPassword(ctx, password)
+	}
+	ok, err := keys.VerifyPassword(ctx, u.Password, password)
+	if errors.Is(err, keys.ErrHash) {
+		c.log.Error("check a password", "user", u.Name, "error", err)
+		return false, nil
+	}
+	return ok, err
+}
+
+// countedAs is what an address counts as: one IPv6 customer has a whole /64.
+func countedAs(from string) string {
+	ip, err := netip.ParseAddr(from)
+	if err != nil {
+		return from
+	}
+	ip = ip.Unmap().WithZone("")
+	if ip.Is6() {
+		if p, err := ip.Prefix(64); err == nil {
+			return p.String()
+		}
+	}
+	return ip.String()
+}
+
+// StartLogin gives a person who has proved themselves a pair of tokens.
+func (c *Core) StartLogin(_ context.Context, a Actor) (Tokens, error) {
+	var out Tokens
+	err := c.store.Batch(func(tx *store.Tx) error {
+		u, err := c.userNamed(tx, a.User)
+		if err != nil {
+			return err
+		}
+		if err := c.tidyLogins(tx, u.ID); err != nil {
+			return err
+		}
+		l := login{ID: keys.RandomHex(32), User: u.ID, From: SafeText(a.From, 64), CreatedAt: c.now()}
+		out, err = c.rotate(tx, l)
+		return err
+	})
+	return out, err
+}
+
+// tidyLogins removes what has run out, and the oldest of too many.
+func (c *Core) tidyLogins(tx *store.Tx, id uint64) error {
+	mine := c.loginsOf(id)
+	slices.SortFunc(mine, func(a, b login) int { return cmp.Compare(a.CreatedAt.UnixNano(), b.CreatedAt.UnixNano()) })
+	for i, l := range mine {
+		if l.ExpiresAt.After(c.now()) && len(mine)-i < maxLogins {
+			continue
+		}
+		if err := c.dropLogin(tx, l.ID); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// rotate signs a new pair of tokens; the refresh token before is worth nothing
+// any more.
+func (c *Core) rotate(tx *store.Tx, l login) (Tokens, error) {
+	now := c.now().UTC().Truncate(time.Second)
+	l.Refresh, l.RotatedAt, l.ExpiresAt = keys.RandomHex(32), now, now.Add(refreshLife)
+	t := Tokens{AccessExpires: now.Add(accessLife), RefreshExpires: l.ExpiresAt}
+	sign := func(kind, id string, until time.Time) (string, error) {
+		return c.ring.SignToken(map[string]any{"token_type": kind, "exp": until.Unix(), "iat": now.Unix(), "jti": id, "user_id": idKey(l.User), "sid": l.ID})
+	}
+	var err error
+	if t.Access, err = sign("access", keys.RandomHex(32), t.AccessExpires); err != nil {
+		return t, err
+	}
+	if t.Refresh, err = sign("refresh", l.Refresh, t.RefreshExpires); err != nil {
+		return t, err
+	}
+	if err := c.access.loginTable.Put(tx, l); err != nil {
+		return t, err
+	}
+	tx.OnCommit(func() {
+		c.access.mu.Lock()
+		c.access.logins[l.ID] = l
+		c.access.mu.Unlock()
+	})
+	return t, nil
+}
+
+// RefreshLogin gives a new pair of tokens for a refresh token, once: ErrDenied
+// for any other, with keys.ErrTokenExpired if that is why.
+func (c *Core) RefreshLogin(_ context.Context, from, refresh string) (Tokens, error) {
+	l, id, err := c.loginOf(refresh, "refresh")
+	if err != nil {
+		return Tokens{}, err
+	}
+	var out Tokens
+	copied := false
+	err = c.store.Batch(func(tx *store.Tx) error {
+		now, err := c.access.loginTable.Get(tx, l.ID)
+		if errors.Is(err, store.ErrNotFound) {
+			return badToken(nil)
+		}
+		if err != nil {
+			return err
+		}
+		if copied = now.Refresh != id; copied {
+			return badToken(nil)
+		}
+		now.From = SafeText(from, 64)
+		out, err = c.rotate(tx, now)
+		return err
+	})
+	if copied && c.now().Sub(l.RotatedAt) > rotationLag {
+		c.endCopied(l, from)
+	}
+	return out, err
+}
+
+// endCopied ends a login whose old refresh token came back: it has been copied.
+func (c *Core) endCopied(l login, from string) {
+	u, _ := c.access.person(l.User)
+	err := c.store.Update(func(tx *store.Tx) error { return c.dropLogin(tx, l.ID) })
+	if err != nil {
+		c.log.Error("end a login whose token was used twice", "user", u.Name, "error", err)
+	}
+	c.audit(Actor{User: u.Name, Via: ViaAPI, From: from}, "login.refresh", u.Name, badToken(nil), "an old refresh token came again: its login has been ended")
+}
+
+// EndLogin ends the login that an access or refresh token belongs to. It is no
+// error when there is none.
+func (c *Core) EndLogin(_ context.Context, from, token string) {
+	l, _, err := c.loginOf(token, "")
+	if err != nil {
+		return
+	}
+	u, _ := c.access.person(l.User)
+	err = c.store.Batch(func(tx *store.Tx) error { return c.dropLogin(tx, l.ID) })
+	c.audit(Actor{User: u.Name, Role: u.Role, Via: ViaAPI, From: from}, "logout", u.Name, err, "")
+}
+
+// badToken is the answer to a token that is not worth anything.
+func badToken(why error) error {
+	if errors.Is(why, keys.ErrTokenExpired) {
+		return &Error{Kind: ErrDenied, Text: "the token is expired", Hint: "refresh it, or log in again", Err: why}
+	}
+	return &Error{Kind: ErrDenied, Text: "the token is invalid", Hint: "log in again", Err: why}
+}
+
+// loginOf verifies a token of the kind ("" = any) and finds its login.
+func (c *Core) loginOf(token, kind string) (l login, id string, err error) {
+	claims, err := c.ring.VerifyToken(token, c.now())
+	if err != nil {
+		return l, "", badToken(err)
+	}
+	text := func(name string) string { s, _ := claims[name].(string); return s }
+	if kind != "" && text("token_type") != kind {
+		return l, "", badToken(nil)
+	}
+	c.access.mu.RLock()
+	l, ok := c.access.logins[text("sid")]
+	c.access.mu.RUnlock()
+	if !ok || text("user_id") != strconv.FormatUint(l.User, 10) {
+		return l, "", badToken(nil)
+	}
+	return l, text("jti"), nil
+}
+
+// Bearer tells who a token belongs to: an access token of a login, or a
+// personal token.
+func (c *Core) Bearer(_ context.Context, from, token string) (Actor, error) {
+	if strings.HasPrefix(token, tokenPrefix) {
+		return c.tokenActor(from, token)
+	}
+	l, _, err := c.loginOf(token, "access")
+	if err != nil {
+		return Actor{}, err
+	}
+	u, ok := c.access.person(l.User)
+	if !ok {
+		return Actor{}, badToken(nil)
+	}
+	return Actor{User: u.Name, Role: u.Role, Via: ViaAPI, From: from}, nil
+}
+
+func (c *Core) loginsOf(id uint64) []login {
+	c.access.mu.RLock()
+	defer c.access.mu.RUnlock()
+	var all []login
+	for _, l := range c.access.logins {
+		if l.User == id {
+			all = append(all, l)
+		}
+	}
+	return all
+}
+
+func (c *Core) dropLogin(tx *store.Tx, id string) error {
+	tx.OnCommit(func() {
+		c.access.mu.Lock()
+		delete(c.access.logins, id)
+		c.access.mu.Unlock()
+	})
+	return c.access.loginTable.Delete(tx, id)
+}
+
+func (c *Core) dropLogins(tx *store.Tx, user uint64) error {
+	for _, l := range c.loginsOf(user) {
+		if err := c.dropLogin(tx, l.ID); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// SetPassword sets the password a user has for the API; their logins end.
+func (c *Core) SetPassword(ctx context.Context, a Actor, name, password string) error {
+	err := c.mayChangeAccount(a, name)
+	if err == nil {
+		err = goodPassword(password, name)
+	}
+	var hash string
+	if err == nil {
+		hash, err = keys.HashPassword(ctx, password)
+	}
+	if err == nil {
+		err = c.store.Update(func(tx *store.Tx) error {
+			u, err := c.userNamed(tx, name)
+			if err != nil {
+				return err
+			}
+			u.Password = hash
+			if err := c.dropLogins(tx, u.ID); err != nil {
+				return err
+			}
+			return c.putUser(tx, u)
+		})
+	}
+	c.audit(a, "user.password", name, err, "")
+	return err
+}
+
+// minPassword is how short a password may be, in bytes.
+const minPassword = 8
+
+// goodPassword refuses what is guessed first.
+func goodPassword(password, name string) error {
+	lower := strings.ToLower(password)
+	switch {
+	case len(password) < minPassword:
+		return invalid("password", "a sentence is easy to remember", "this password is too short: it must have at least %d characters", minPassword)
+	case len(password) > 1024:
+		return invalid("password", "at most 1024 bytes", "this password is too long")
+	case strings.Trim(password, "0123456789") == "":
+		return invalid("password", "add letters", "this password is entirely numeric")
+	case len(name) > 3 && (strings.Contains(lower, strings.ToLower(name)) || strings.Contains(strings.ToLower(name), lower)):
+		return invalid("password", "choose another", "the password is too similar to the name")
+	case slices.Contains(strings.Fields(commonPasswords), lower):
+		return invalid("password", "choose another", "this password is too common")
+	}
+	return nil
+}
+
+// commonPasswords are those of eight characters and more that every list of
+// leaked ones begins with.
+const commonPasswords = `password password1 password12 password123 passw0rd p@ssw0rd p@ssword pa55word qwertyui qwertyuiop qwerty12 qwerty123 qwerty1234 1q2w3e4r 1q2w3e4r5t
+1qaz2wsx zaq12wsx q1w2e3r4 q1w2e3r4t5 abcd1234 abc12345 abcdefgh a1b2c3d4 asdfghjkl asdfasdf zxcvbnm1 iloveyou iloveyou1 sunshine princess football baseball basketball
+superman batman123 spiderman starwars trustno1 computer internet whatever michelle jennifer jessica1 danielle victoria samantha corvette mercedes dragon12 monkey12
+letmein1 letmein123 welcome1 welcome123 changeme changeme1 changeme123 secret123 default1 administrator admin123 admin1234 administrator1 rootroot root1234 toor1234
+proximity proximity1 proxmox1 proxmox123 homelab1 homelab123 test1234 testtest testing1 temp1234 guest123 user1234 master12 shadow12 access14 blink182 liverpool
+arsenal1 chelsea1 charlie1 jordan23 mustang1 maverick midnight lovelove november december february caroline elephant einstein chocolate snowball bismillah qazwsxedc`
