@@ -88,6 +88,12 @@ func (p *program) runDemo(ctx context.Context, d demo) (err error) {
 		return err
 	}
 	defer done()
+	log, flush, reports, err := p.reporting(log)
+	if err != nil {
+		return err
+	}
+	defer flush()
+	d.web.crash = reports
 	keyFile := filepath.Join(d.data, "demo_key")
 	key, err := keys.WriteClientKey(keyFile)
 	if err != nil {

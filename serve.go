@@ -88,6 +88,12 @@ func (p *program) runServer(ctx context.Context, o serveSettings) error {
 	if err != nil {
 		return err
 	}
+	log, flush, reports, err := p.reporting(log)
+	if err != nil {
+		return err
+	}
+	defer flush()
+	o.web.crash = reports
 	first := fresh(data)
 	admins, err := p.adminKeys(o.adminKeys, first, log)
 	if err != nil {

@@ -81,7 +81,7 @@ func (s *server) openHTTP(d doors) error {
 		return err
 	}
 	start := func(listen string) error {
-		s.http = api.New(api.Options{Core: s.core, Listen: listen, TLS: secure, Origins: d.web.origins, Rate: d.web.rate, Logger: s.log})
+		s.http = api.New(api.Options{Core: s.core, Listen: listen, TLS: secure, Origins: d.web.origins, Rate: d.web.rate, Crash: d.web.crash, Logger: s.log})
 		return s.http.Start()
 	}
 	err = start(d.http)

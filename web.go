@@ -20,6 +20,7 @@ type web struct {
 	insecure  bool   // plain HTTP also where others can listen in
 	origins   []string
 	rate      int
+	crash     bool // errors are reported: serve the endpoint that makes one
 }
 
 // defaultOrigin is where the earlier project's web client is developed.

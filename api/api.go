@@ -22,6 +22,7 @@ import (
 // Core is what the API asks of the domain; *core.Core is what answers.
 type Core interface {
 	Health(ctx context.Context) core.Health
+	Measures() core.Measures
 	FreshWorld(a core.Actor) *core.World
 
 	LoginPassword(ctx context.Context, from, name, password string) (core.Actor, core.UserView, error)
@@ -36,6 +37,9 @@ type Core interface {
 	Settings() core.Settings
 	SetResources(ctx context.Context, a core.Actor, r core.Resources) (core.Settings, error)
 	SetNetwork(ctx context.Context, a core.Actor, n core.Network) (core.Settings, error)
+
+	AddHost(ctx context.Context, a core.Actor, r core.AddHostRequest) (core.HostView, error)
+	TestHost(ctx context.Context, a core.Actor, name string) ([]core.HostCheck, error)
 
 	App(ctx context.Context, a core.Actor, name string) (core.AppView, error)
 	DeployApp(ctx context.Context, a core.Actor, r core.DeployRequest) (core.AppView, core.JobView, error)
@@ -62,6 +66,7 @@ type Server struct {
 	o        Options
 	core     Core
 	log      *slog.Logger
+	metrics  *metrics
 	http     *http.Server
 	listener net.Listener
 	served   chan error
@@ -72,7 +77,7 @@ func New(o Options) *Server {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	s := &Server{o: o, core: o.Core, log: o.Logger, served: make(chan error, 1)}
+	s := &Server{o: o, core: o.Core, log: o.Logger, metrics: newMetrics(o.Core), served: make(chan error, 1)}
 	s.http = &http.Server{
 		Handler:           s.handler(),
 		TLSConfig:         o.TLS,

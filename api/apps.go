@@ -171,12 +171,13 @@ func (q appQuery) page(w *core.World) appList {
 	return l
 }
 
-// appPath is an app in the path.
-type appPath struct {
+// AppPath is an app in the path. It is exported for huma, which fills it in
+// where it is embedded.
+type AppPath struct {
 	App string `path:"app_id" maxLength:"200"`
 }
 
-func (s *Server) app(ctx context.Context, a core.Actor, in *appPath) (*struct{ Body appBody }, error) {
+func (s *Server) app(ctx context.Context, a core.Actor, in *AppPath) (*struct{ Body appBody }, error) {
 	v, err := s.core.App(ctx, a, in.App)
 	if err != nil {
 		return nil, err
@@ -230,7 +231,7 @@ type done struct {
 }
 
 func (s *Server) action(ctx context.Context, a core.Actor, in *struct {
-	appPath
+	AppPath
 	Body action
 }) (*started[done], error) {
 	verb := core.AppVerb(strings.ToLower(in.Body.Action))
@@ -264,7 +265,7 @@ type logList struct {
 }
 
 func (s *Server) logs(ctx context.Context, a core.Actor, in *struct {
-	appPath
+	AppPath
 	Limit int `query:"limit" minimum:"0" maximum:"10000" default:"50"`
 	Tail  int `query:"tail" minimum:"0" maximum:"10000" doc:"the same as limit"`
 }) (*struct{ Body logList }, error) {

@@ -27,6 +27,7 @@ func (s *Server) handler() http.Handler {
 	api := newHuma(mux)
 	s.authRoutes(api)
 	s.coreRoutes(api)
+	s.hostRoutes(api)
 	s.appRoutes(api)
 	s.jobRoutes(api)
 	s.docRoutes(api, mux)
@@ -99,7 +100,7 @@ func (s *Server) throttle() func(client string) time.Duration {
 	}
 	t := core.NewThrottle(3*s.o.Rate, time.Second/time.Duration(s.o.Rate))
 	return func(client string) time.Duration {
-		if client == "127.0.0.1" || client == "::1" {
+		if here(client) {
 			return 0
 		}
 		return t.Take(client, time.Now())
@@ -117,7 +118,9 @@ func (s *Server) finish(w *answer, n *notes, begun time.Time) {
 			fail(http.StatusInternalServerError, "Internal server error").write(w)
 		}
 	}
-	s.log.Debug("answered", "route", w.route(), "status", w.status, "user", n.user, "took", time.Since(begun))
+	took := time.Since(begun)
+	s.metrics.answered(w.route(), w.status, took)
+	s.log.Debug("answered", "route", w.route(), "status", w.status, "user", n.user, "took", took)
 }
 
 // answer is a response on its way out. It knows its status, and says in JSON

@@ -83,7 +83,8 @@ type Core struct {
 	forwarder    *forward.Forwarder
 	settings     atomic.Pointer[Settings]
 	access       *access
-	installation string // id of this installation, in every container's description
+	running      atomic.Bool // Run is at work
+	installation string      // id of this installation, in every container's description
 
 	apps          *store.Table[app]
 	hostTable     *store.Table[host]
@@ -274,7 +275,10 @@ func (c *Core) loadApps() error {
 
 // Run owns every long-lived goroutine until ctx ends.
 func (c *Core) Run(ctx context.Context) error {
+	c.running.Store(true)
+	defer c.running.Store(false)
 	g, ctx := errgroup.WithContext(ctx)
+	context.AfterFunc(ctx, func() { c.running.Store(false) })
 	g.Go(func() error { return c.runHub(ctx) })
 	g.Go(func() error { return c.runHosts(ctx) })
 	g.Go(func() error { return c.runSync(ctx) })
@@ -309,11 +313,12 @@ type Health struct {
 	Status   string `json:"status"` // "healthy" or "degraded"
 	Version  string `json:"version"`
 	Database string `json:"database"` // "connected" or "error: …"
+	Running  bool   `json:"running"`  // it works on jobs and asks hosts: not before Run, nor once it is to end
 }
 
 // Health checks the store.
 func (c *Core) Health(_ context.Context) Health {
-	h := Health{Status: "healthy", Version: Version, Database: "connected"}
+	h := Health{Status: "healthy", Version: Version, Database: "connected", Running: c.running.Load()}
 	if err := c.store.View(func(tx *store.Tx) error { _, err := c.metaTable.Get(tx, "installation"); return err }); err != nil {
 		h.Status, h.Database = "degraded", "error: "+SafeText(err.Error(), 120)
 	}

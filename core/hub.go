@@ -16,6 +16,7 @@ type hub struct {
 	changes      atomic.Uint64 // how many there were
 	jobs         atomic.Bool   // the list of jobs must be read again
 	building     sync.Mutex    // one rebuild at a time
+	tally        tally         // of ended jobs; guarded by building
 	world        atomic.Pointer[World]
 	filtered     sync.Map // user + role → *filteredWorld
 

@@ -98,6 +98,11 @@ const (
 	StatusRemoving  AppStatus = "removing"
 )
 
+// AppStatuses lists the states of an app.
+func AppStatuses() []AppStatus {
+	return []AppStatus{StatusDeploying, StatusCloning, StatusAdopting, StatusRunning, StatusStopped, StatusError, StatusUpdating, StatusRemoving}
+}
+
 // AppView is an app as the faces show it.
 type AppView struct {
 	ID           string    `json:"id"` // <catalog_id>-<8 hex>

@@ -77,12 +77,14 @@ func (c *Core) worldJobs() []JobView {
 	if err != nil {
 		c.log.Error("list the jobs", "error", err)
 	}
+	live := len(views)
 	for _, j := range ended {
 		if j.State == jobs.Succeeded && strings.HasPrefix(j.Subject, houseSubject) && j.OwnerVia == string(ViaScheduler) {
 			continue // housekeeping that went well is no news
 		}
 		views = append(views, jobView(j))
 	}
+	c.tallyJobs(views[:live], views[live:])
 	return views
 }
 

@@ -97,6 +97,7 @@ func (p *Poller) rest(ctx context.Context, started time.Time, pause time.Duratio
 func (p *Poller) poll(ctx context.Context) time.Duration {
 	limited, cancel := context.WithTimeout(ctx, p.options.Timeout)
 	defer cancel()
+	asked := p.options.Now()
 	resources, err := p.fetch(limited)
 	if ctx.Err() != nil {
 		return 0 // we end: that says nothing about the host
@@ -104,7 +105,7 @@ func (p *Poller) poll(ctx context.Context) time.Duration {
 	p.publishing.Lock()
 	defer p.publishing.Unlock()
 	now, old := p.options.Now(), p.Snapshot()
-	next := &Snapshot{At: old.At, Err: err, Since: old.Since, Resources: old.Resources, sorted: old.sorted}
+	next := &Snapshot{Took: now.Sub(asked), At: old.At, Err: err, Since: old.Since, Resources: old.Resources, sorted: old.sorted}
 	var pause time.Duration
 	if err != nil {
 		if old.Err == nil {

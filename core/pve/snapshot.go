@@ -8,11 +8,12 @@ import (
 
 // Snapshot is what the host last said. It never changes once published: do not write to it.
 type Snapshot struct {
-	At      time.Time // when the host last answered; zero = never
-	Err     error     `json:"-"` // of the last try; nil = fresh, or never tried
-	Since   time.Time // first failure of the present outage; zero = none
-	Tries   int       // failures since
-	NextTry time.Time // when the next poll is due
+	At      time.Time     // when the host last answered; zero = never
+	Err     error         `json:"-"` // of the last try; nil = fresh, or never tried
+	Since   time.Time     // first failure of the present outage; zero = none
+	Tries   int           // failures since
+	NextTry time.Time     // when the next poll is due
+	Took    time.Duration // of the last try
 	Resources
 
 	sorted bool // guests by vmid
