@@ -44,6 +44,8 @@ type Core interface {
 	App(ctx context.Context, a core.Actor, name string) (core.AppView, error)
 	DeployApp(ctx context.Context, a core.Actor, r core.DeployRequest) (core.AppView, core.JobView, error)
 	DoApp(ctx context.Context, a core.Actor, verb core.AppVerb, name string) (core.JobView, error)
+	Discover(ctx context.Context, a core.Actor, host string) ([]core.FoundGuest, error)
+	Adopt(ctx context.Context, a core.Actor, r core.AdoptRequest) (core.AppView, core.JobView, error)
 	DeploymentLog(ctx context.Context, a core.Actor, name string, limit int) ([]core.LogLine, error)
 	Job(ctx context.Context, a core.Actor, id uint64) (core.JobView, error)
 }

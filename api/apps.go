@@ -77,6 +77,19 @@ func appOf(w *core.World, v core.AppView) appBody {
 	if v.PublicPort != 0 {
 		b.Ports[strconv.Itoa(v.InternalPort)] = v.PublicPort
 	}
+	if o := v.Adoption; v.Adopted && o != nil {
+		ports := o.Ports
+		if ports == nil {
+			ports = []int{}
+		}
+		for name, value := range map[string]any{
+			"adopted": true, "original_vmid": o.VMID, "original_name": o.Name, "adoption_date": stamp(o.At), "suggested_type": o.Type, "container_port": v.InternalPort,
+			"detected_ports": ports, "proxmox_config_snapshot": o.Config, "status_at_adoption": o.Status,
+			"resources_at_adoption": map[string]any{"cpus": o.CPUs, "memory_bytes": o.Memory, "disk_bytes": o.Disk, "uptime_seconds": o.Uptime},
+		} {
+			b.Config[name] = value
+		}
+	}
 	if v.Job != nil {
 		b.Job = &v.Job.ID
 	}

@@ -85,8 +85,6 @@ func refusal(path string, status int, text string, errs []error) *failure {
 	switch status {
 	case http.StatusBadRequest:
 		return fail(status, "Cannot parse request body")
-	case http.StatusUnsupportedMediaType:
-		return fail(status, "Send the body as application/json")
 	case http.StatusInternalServerError:
 		return fail(status, "Internal server error")
 	case http.StatusUnprocessableEntity:

@@ -418,8 +418,17 @@ func (d *document) check(method, path string, p *reply) error {
 }
 
 func isDetail(p *reply) error {
-	if p.header.Get("Content-Type") != "application/json" || p.at("detail") == nil {
+	if p.status >= 400 && (p.header.Get("Content-Type") != "application/json" || p.at("detail") == nil) {
 		return errors.New("an error without a detail")
 	}
 	return nil
+}
+
+func readAll(t testing.TB, r io.Reader) string {
+	t.Helper()
+	b, err := io.ReadAll(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
 }

@@ -37,12 +37,24 @@ type endpoint struct {
 // maxBody is how large a body may be, in bytes.
 const maxBody = 256 << 10
 
+// takesForm marks an operation in huma's keeping.
+const takesForm = "form"
+
 // adapter puts huma's operations on a mux: each with and without a slash at
 // its end.
 type adapter struct{ mux *http.ServeMux }
 
 func (a adapter) Handle(op *huma.Operation, handler func(huma.Context)) {
-	serve := func(w http.ResponseWriter, r *http.Request) { handler(humago.NewContext(op, r, w)) }
+	_, form := op.Metadata[takesForm]
+	serve := func(w http.ResponseWriter, r *http.Request) {
+		if op.RequestBody != nil {
+			if f := accept(r, form); f != nil {
+				f.write(w)
+				return
+			}
+		}
+		handler(humago.NewContext(op, r, w))
+	}
 	a.mux.HandleFunc(op.Method+" "+op.Path, serve)
 	a.mux.HandleFunc(op.Method+" "+op.Path+"/{$}", serve)
 }
@@ -102,7 +114,7 @@ func route[I, O any](s *Server, api huma.API, e endpoint, do func(ctx context.Co
 		op.Middlewares = append(op.Middlewares, func(c huma.Context, next func(huma.Context)) { s.admit(e, c, next) })
 	}
 	if e.form {
-		op.Middlewares = append(op.Middlewares, forms)
+		op.Metadata = map[string]any{takesForm: true}
 	}
 	huma.Register(api, op, func(ctx context.Context, in *I) (*O, error) {
 		a := actorOf(ctx)

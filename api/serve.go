@@ -15,9 +15,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/danielgtaylor/huma/v2"
-	"github.com/danielgtaylor/huma/v2/adapters/humago"
-
 	"proximity/core"
 )
 
@@ -29,6 +26,7 @@ func (s *Server) handler() http.Handler {
 	s.coreRoutes(api)
 	s.hostRoutes(api)
 	s.appRoutes(api)
+	s.adoptRoutes(api)
 	s.jobRoutes(api)
 	s.docRoutes(api, mux)
 	s.machineRoutes(mux)
@@ -174,25 +172,28 @@ func template(pattern string) string {
 	return strings.TrimSuffix(strings.TrimSuffix(pattern, "{$}"), "/")
 }
 
-// forms lets an endpoint take a form, as the earlier project's logins did: it
-// is turned into JSON.
-func forms(c huma.Context, next func(huma.Context)) {
-	r, w := humago.Unwrap(c)
-	kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	if kind != "application/x-www-form-urlencoded" {
-		next(c)
-		return
+// accept refuses bodies that are no JSON by their own account. Where a form
+// is taken, as the earlier project's logins took one, it becomes JSON.
+func accept(r *http.Request, form bool) *failure {
+	kind := r.Header.Get("Content-Type")
+	if kind == "" { // said by nobody: JSON
+		return nil
+	}
+	kind, _, err := mime.ParseMediaType(kind)
+	switch {
+	case err == nil && kind == "application/json":
+		return nil
+	case err != nil || !form || kind != "application/x-www-form-urlencoded":
+		return fail(http.StatusUnsupportedMediaType, "Send the body as application/json")
 	}
 	b, err := io.ReadAll(r.Body)
 	var large *http.MaxBytesError
 	if errors.As(err, &large) {
-		fail(http.StatusRequestEntityTooLarge, "request body is too large").write(w)
-		return
+		return fail(http.StatusRequestEntityTooLarge, "request body is too large")
 	}
 	values, bad := url.ParseQuery(string(b))
 	if err != nil || bad != nil {
-		fail(http.StatusBadRequest, "Cannot parse request body").write(w)
-		return
+		return fail(http.StatusBadRequest, "Cannot parse request body")
 	}
 	doc := map[string]string{}
 	for name := range values {
@@ -201,5 +202,5 @@ func forms(c huma.Context, next func(huma.Context)) {
 	b, _ = json.Marshal(doc) // strings: cannot fail
 	r.Body = io.NopCloser(bytes.NewReader(b))
 	r.Header.Set("Content-Type", "application/json")
-	next(c)
+	return nil
 }

@@ -2,6 +2,7 @@ package sshd
 
 import (
 	"bufio"
+	"context"
 	"crypto/ed25519"
 	"fmt"
 	"io"
@@ -104,7 +105,7 @@ func BenchmarkSessionMemory(b *testing.B) {
 		}
 		said := bufio.NewScanner(out)
 		said.Scan()
-		if err := r.core.AddUser(core.LocalAdmin("bench"), "crowd", core.RoleAdmin, []string{said.Text()}); err != nil {
+		if err := r.core.AddUser(context.Background(), core.LocalAdmin("bench"), "crowd", core.RoleAdmin, []string{said.Text()}); err != nil {
 			b.Fatal(err)
 		}
 		var before, after runtime.MemStats
