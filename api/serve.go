@@ -163,9 +163,9 @@ func (w *answer) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
 // route is the template of the path: "GET /api/apps/{id}"; never what a client
 // wrote.
-func (w *answer) route() string { return template(w.r.Pattern) }
+func (w *answer) route() string { return templateOf(w.r.Pattern) }
 
-func template(pattern string) string {
+func templateOf(pattern string) string {
 	if pattern == "" {
 		return "none"
 	}
