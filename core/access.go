@@ -2,7 +2,6 @@ package core
 
 import (
 	"context"
-	"errors"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -68,6 +67,9 @@ func (c *Core) Admit(ctx context.Context, a Actor) (_ context.Context, leave fun
 	c.access.mu.Lock()
 	c.access.admitted[in] = true
 	c.access.mu.Unlock()
+	if now, err := c.Login(a.Fingerprint, a.From); a.Fingerprint != "" && (err != nil || now.Role != a.Role) { // between their login and here
+		c.sendAway(a.User, a.Fingerprint, "your access has changed: come in again")
+	}
 	return ctx, func() {
 		c.access.mu.Lock()
 		delete(c.access.admitted, in)
@@ -78,11 +80,12 @@ func (c *Core) Admit(ctx context.Context, a Actor) (_ context.Context, leave fun
 
 // sendAway ends the sessions of a user, or only those of one key.
 func (c *Core) sendAway(name, fingerprint, why string) (ended int) {
-	c.access.mu.RLock()
-	defer c.access.mu.RUnlock()
+	c.access.mu.Lock()
+	defer c.access.mu.Unlock()
 	for in := range c.access.admitted {
 		if in.user == name && (fingerprint == "" || in.fingerprint == fingerprint) {
-			in.end(errors.New(why))
+			delete(c.access.admitted, in)
+			in.end(&Error{Kind: ErrDenied, Text: why})
 			ended++
 		}
 	}

@@ -94,7 +94,7 @@ func resultOf(err error) string {
 	for _, k := range []struct {
 		kind error
 		word string
-	}{{ErrDenied, "denied"}, {ErrInvalid, "invalid"}, {ErrNotFound, "not found"}, {ErrConflict, "conflict"}, {ErrUnreachable, "unreachable"}, {ErrUnavailable, "no room"}} {
+	}{{ErrDenied, "denied"}, {ErrInvalid, "invalid"}, {ErrNotFound, "not found"}, {ErrConflict, "conflict"}, {ErrUnreachable, "unreachable"}, {ErrUnavailable, "no room"}, {ErrTooMany, "too many"}} {
 		if errors.Is(err, k.kind) {
 			return k.word
 		}

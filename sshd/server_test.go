@@ -128,6 +128,36 @@ func TestAnUnknownKeyWaitsForApproval(t *testing.T) {
 	}
 }
 
+// Whose access is taken away is sent away at once, with a word, and does not
+// come in again.
+func TestARevokedKeyEndsItsSessions(t *testing.T) {
+	r := newRig(t, nil)
+	signer := newSigner(t)
+	local := core.LocalAdmin("root")
+	if err := r.core.AddUser(t.Context(), local, "anna", core.RoleUser, []string{line(signer)}); err != nil {
+		t.Fatal(err)
+	}
+	c, err := r.dial(signer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	k := openConsole(t, c, 80, 24)
+	k.shows("? help", 80, 24)
+	if err := r.core.RevokeKey(t.Context(), local, gossh.FingerprintSHA256(signer.PublicKey())); err != nil {
+		t.Fatal(err)
+	}
+	if code := k.wait(); code != 4 {
+		t.Errorf("exit %d", code)
+	}
+	until(t, "the reason", func() bool { return strings.Contains(k.output(), "this key has been revoked") })
+	if out, _, code := r.run(c, "apps", nil); code == 0 {
+		t.Errorf("the connection still serves: %q", out)
+	}
+	if _, err := r.dial(signer); err == nil {
+		t.Error("the key still opens the door")
+	}
+}
+
 // Somebody who holds the right key is no stranger, whatever else their agent
 // offers before it.
 func TestAnAgentWithManyKeysIsNoStranger(t *testing.T) {

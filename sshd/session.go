@@ -129,6 +129,8 @@ func (v *visit) serve() (code int) {
 	defer leave()
 	stop := context.AfterFunc(v.s.ctx, func() { cancel(context.Cause(v.s.ctx)) })
 	defer stop()
+	ctx, gone := v.s.o.Core.Admit(ctx, v.actor)
+	defer gone()
 	v.env = environ(v.Environ(), v.term)
 
 	command, err := split(v.RawCommand())
@@ -257,6 +259,9 @@ func (v *visit) console(ctx context.Context) int {
 	case errors.As(err, &crash):
 		v.crashed(crash.Value, crash.Stack)
 		return 1
+	case errors.Is(err, core.ErrDenied):
+		v.say(err.Error())
+		return 4
 	case err != nil && !errors.Is(err, farewell) && !errors.Is(err, context.Canceled) && !errors.Is(err, errGone):
 		v.s.log.Warn("console ended", "user", v.actor.User, "error", err)
 		return 1
@@ -278,6 +283,9 @@ func (v *visit) command(ctx context.Context, args []string) int {
 		v.say(errStopping.Error())
 	case errors.Is(cause, errInterrupted):
 		return 130
+	case errors.Is(cause, core.ErrDenied):
+		v.say(cause.Error())
+		return 4
 	}
 	return code
 }
