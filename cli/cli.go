@@ -80,7 +80,28 @@ type Core interface {
 	Doctor(ctx context.Context, a core.Actor) ([]core.Finding, error)
 	Nodes(ctx context.Context, a core.Actor) ([]core.NodeView, error)
 
+	Users(ctx context.Context, a core.Actor) ([]core.UserView, error)
+	User(ctx context.Context, a core.Actor, name string) (core.UserView, error)
 	AddUser(ctx context.Context, a core.Actor, name string, role core.Role, keyLines []string) error
+	SetRole(ctx context.Context, a core.Actor, name string, role core.Role) error
+	SetProfile(ctx context.Context, a core.Actor, name string, p core.Profile) (core.UserView, error)
+	EndSessions(ctx context.Context, a core.Actor, name string) (int, error)
+	RemoveUser(ctx context.Context, a core.Actor, name, heir string) error
+
+	UserKeys(ctx context.Context, a core.Actor, name string) ([]core.KeyView, error)
+	Knocks(ctx context.Context, a core.Actor) ([]core.KnockView, error)
+	AddKeys(ctx context.Context, a core.Actor, name string, keyLines []string) error
+	ApproveKey(ctx context.Context, a core.Actor, fingerprint, name string, role core.Role) error
+	DenyKey(ctx context.Context, a core.Actor, fingerprint string) error
+	RevokeKey(ctx context.Context, a core.Actor, fingerprint string) error
+
+	Tokens(ctx context.Context, a core.Actor) ([]core.TokenView, error)
+	CreateToken(ctx context.Context, a core.Actor, name string, scope core.Scope, life time.Duration) (core.TokenView, error)
+	RevokeToken(ctx context.Context, a core.Actor, id uint64) error
+
+	SettingsList() []core.SettingView
+	SetSetting(ctx context.Context, a core.Actor, name, text string) (core.Settings, error)
+
 	SetPassword(ctx context.Context, a core.Actor, name, password string) error
 }
 
@@ -196,7 +217,7 @@ func (r *run) tree() *cobra.Command {
 		r.backup(), r.backups(), r.restore(), r.backupDelete(), r.backupNote(), r.pin(), r.schedules(),
 		r.jobs(), r.job(), r.cancel(), r.undo(), r.reconcile(), r.janitor(), r.audit(),
 		r.hosts(), r.nodes(), r.doctor(),
-		r.users(), r.whoami(), r.version(),
+		r.users(), r.keys(), r.tokens(), r.settings(), r.whoami(), r.version(),
 	)
 	help := r.help(root)
 	root.SetHelpCommand(help)

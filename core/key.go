@@ -94,6 +94,20 @@ func (c *Core) addKey(tx *store.Tx, name string, p keys.PublicKey, by string) er
 	return c.knocks.Delete(tx, p.Fingerprint)
 }
 
+// AddKeys gives a person who is there further keys: people their own, admins
+// anybody's.
+func (c *Core) AddKeys(_ context.Context, a Actor, name string, keyLines []string) error {
+	err := c.mayChangeAccount(a, name)
+	if err == nil {
+		err = c.store.View(func(tx *store.Tx) error { _, err := c.userNamed(tx, name); return err })
+	}
+	if err == nil {
+		err = c.admit(name, "", keyLines, a.User)
+	}
+	c.audit(a, "key.add", name, err, "")
+	return err
+}
+
 func (c *Core) keysOf(tx *store.Tx, name string) []key {
 	var all []key
 	for k, err := range c.keys.Where(tx, indexUser, name) {

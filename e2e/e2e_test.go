@@ -68,7 +68,7 @@ func TestStories(t *testing.T) {
 			return false, fmt.Errorf("unknown condition %q", name)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"serve": serve, "crash": crash, "stop": stop, "exits": exits, "json": jsonAt, "take": take, "oneline": oneline, "fetch": fetch, "until": until, "keygen": keygen,
+			"serve": serve, "crash": crash, "stop": stop, "exits": exits, "json": jsonAt, "take": take, "oneline": oneline, "fetch": fetch, "bearer": bearer, "until": until, "keygen": keygen,
 		},
 	})
 }
@@ -283,23 +283,42 @@ func walk(v any, path string) (any, bool) {
 	return v, true
 }
 
-// fetch URL STATUS [REGEXP]: an HTTP GET answers so.
+// fetch URL STATUS [REGEXP]: an HTTP GET answers so; with !, nothing does.
 func fetch(ts *testscript.TestScript, neg bool, args []string) {
-	client := http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
-	res, err := client.Get(args[0])
-	if neg {
-		if err == nil {
-			ts.Fatalf("%s answers %s", args[0], res.Status)
-		}
+	req, err := http.NewRequest(http.MethodGet, args[0], nil)
+	ts.Check(err)
+	if !neg {
+		answers(ts, req, args[1:])
 		return
 	}
+	client := http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
+	if res, err := client.Do(req); err == nil {
+		ts.Fatalf("%s answers %s", args[0], res.Status)
+	}
+}
+
+// bearer METHOD URL STATUS [REGEXP]: a request with $TOKEN answers so.
+func bearer(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 3 {
+		ts.Fatalf("usage: bearer METHOD URL STATUS [REGEXP]")
+	}
+	req, err := http.NewRequest(args[0], args[1], nil)
+	ts.Check(err)
+	req.Header.Set("Authorization", "Bearer "+ts.Getenv("TOKEN"))
+	answers(ts, req, args[2:])
+}
+
+// answers sends a request and holds the answer against STATUS [REGEXP].
+func answers(ts *testscript.TestScript, req *http.Request, want []string) {
+	client := http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
+	res, err := client.Do(req)
 	ts.Check(err)
 	defer res.Body.Close()
 	var body bytes.Buffer
 	_, err = body.ReadFrom(res.Body)
 	ts.Check(err)
-	if strconv.Itoa(res.StatusCode) != args[1] || len(args) > 2 && !regexp.MustCompile(args[2]).MatchString(body.String()) {
-		ts.Fatalf("%s: %s %s", args[0], res.Status, &body)
+	if strconv.Itoa(res.StatusCode) != want[0] || len(want) > 1 && !regexp.MustCompile(want[1]).MatchString(body.String()) {
+		ts.Fatalf("%s: %s %s", req.URL, res.Status, &body)
 	}
 }
 
