@@ -39,6 +39,9 @@ type Core interface {
 	SetNetwork(ctx context.Context, a core.Actor, n core.Network) (core.Settings, error)
 
 	AddHost(ctx context.Context, a core.Actor, r core.AddHostRequest) (core.HostView, error)
+	EditHost(ctx context.Context, a core.Actor, name string, e core.HostEdit) (core.HostView, error)
+	RemoveHost(ctx context.Context, a core.Actor, name string) error
+	SyncNodes(ctx context.Context, a core.Actor, name string) (int, error)
 	TestHost(ctx context.Context, a core.Actor, name string) ([]core.HostCheck, error)
 
 	App(ctx context.Context, a core.Actor, name string) (core.AppView, error)
@@ -46,6 +49,7 @@ type Core interface {
 	DoApp(ctx context.Context, a core.Actor, verb core.AppVerb, name string) (core.JobView, error)
 	Discover(ctx context.Context, a core.Actor, host string) ([]core.FoundGuest, error)
 	Adopt(ctx context.Context, a core.Actor, r core.AdoptRequest) (core.AppView, core.JobView, error)
+	CloneApp(ctx context.Context, a core.Actor, name string, r core.CloneRequest) (core.AppView, core.JobView, error)
 	DeploymentLog(ctx context.Context, a core.Actor, name string, limit int) ([]core.LogLine, error)
 	Job(ctx context.Context, a core.Actor, id uint64) (core.JobView, error)
 }

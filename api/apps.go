@@ -93,7 +93,7 @@ func appOf(w *core.World, v core.AppView) appBody {
 	if v.Job != nil {
 		b.Job = &v.Job.ID
 	}
-	if m := v.Metrics; m != nil && !v.Stale { // what is old is not known
+	if m := v.Metrics; m != nil && !v.Stale && v.Status == core.StatusRunning { // what is old, or lags behind a stop, is not known
 		percent := 100 * m.CPU
 		b.CPU, b.MemoryUsed, b.MemoryTotal, b.DiskUsed, b.DiskTotal = &percent, &m.Mem, &m.MaxMem, &m.Disk, &m.MaxDisk
 	}

@@ -173,6 +173,14 @@ func TestLifeOfAnApp(t *testing.T) {
 	}
 	c.get(t, path+"/logs?limit=0").is(200, `"logs":[]`)
 
+	twin := c.post(t, path+"/clone", map[string]string{"new_hostname": "ottos-twin"}).is(202, `"success":true`, `"new_hostname":"ottos-twin"`, `"source_app_id":"`)
+	c.job(t, twin).is(200, `"state":"succeeded"`)
+	c.get(t, "/api/apps/"+twin.at("app_id").(string)).is(200, `"owner":"otto"`)
+	c.post(t, path+"/clone", map[string]string{"new_hostname": "ottos-twin"}).is(409, "taken")
+	c.post(t, path+"/clone", map[string]string{"new_hostname": "Ottos"}).is(422, `"new_hostname"`)
+	c.post(t, path+"/clone", map[string]string{}).is(422, `"new_hostname"`)
+	r.clear(t, twin.at("app_id").(string))
+
 	for _, stranger := range []*client{r.owner, r.client("nobody")} {
 		want := 404
 		if stranger.token == "" {
@@ -181,6 +189,7 @@ func TestLifeOfAnApp(t *testing.T) {
 		stranger.get(t, path).is(want)
 		stranger.get(t, path+"/logs").is(want)
 		stranger.post(t, path+"/action", map[string]string{"action": "delete"}).is(want)
+		stranger.post(t, path+"/clone", map[string]string{"new_hostname": "stolen"}).is(want)
 		stranger.get(t, p.header.Get("Location")).is(want)
 	}
 	r.viewer.post(t, path+"/action", map[string]string{"action": "delete"}).is(403)

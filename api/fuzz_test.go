@@ -93,6 +93,14 @@ func FuzzHost(f *testing.F) {
 	fuzz(f, "POST", "/api/proxmox/hosts", asJSON, `{"name":"n","host":"10.0.0.1","port":8006,"user":"root@pam","password":"x","verify_ssl":false}`)
 }
 
+func FuzzHostChange(f *testing.F) {
+	fuzz(f, "PUT", "/api/proxmox/hosts/1", asJSON, `{"name":"n","port":8006,"is_active":false,"verify_ssl":null}`)
+}
+
+func FuzzClone(f *testing.F) {
+	fuzz(f, "POST", "/api/apps/adminer-00000000/clone", asJSON, `{"new_hostname":"twin"}`)
+}
+
 func FuzzDeploy(f *testing.F) {
 	fuzz(f, "POST", "/api/apps", asJSON, `{"catalog_id":"adminer","hostname":"abc","config":{"memory":512},"environment":{"A":"b"},"node":"pve1"}`)
 }

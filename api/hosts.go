@@ -24,6 +24,9 @@ func (s *Server) hostRoutes(api huma.API) {
 	route(s, api, endpoint{method: http.MethodGet, path: hosts, summary: "List Proxmox hosts, the default one first", entry: person, verb: core.VerbReadHosts}, s.hosts)
 	route(s, api, endpoint{method: http.MethodPost, path: hosts, summary: "Connect a host", status: http.StatusCreated, entry: person, verb: change, errors: []int{409, 422, 503}}, s.addHost)
 	route(s, api, endpoint{method: http.MethodGet, path: one, summary: "One host", entry: person, verb: core.VerbReadHosts, errors: []int{404, 422}}, s.host)
+	route(s, api, endpoint{method: http.MethodPut, path: one, summary: "Change a host; what is not sent stays", entry: person, verb: change, errors: []int{404, 409, 422, 503}}, s.editHost)
+	route(s, api, endpoint{method: http.MethodDelete, path: one, summary: "Forget a host that has no apps", entry: person, verb: change, errors: []int{404, 409, 422}}, s.removeHost)
+	route(s, api, endpoint{method: http.MethodPost, path: one + "/sync-nodes", summary: "Learn again which nodes a host has", entry: person, verb: change, errors: []int{404, 409, 422, 503}}, s.syncNodes)
 	route(s, api, endpoint{method: http.MethodPost, path: one + "/test", summary: "Ask a host now", entry: person, verb: change, errors: []int{404, 422, 503}}, s.testHost)
 	route(s, api, endpoint{method: http.MethodGet, path: "/api/proxmox/nodes", summary: "List nodes", entry: person, verb: change, errors: []int{422}}, s.nodes)
 }
@@ -41,12 +44,12 @@ type hostBody struct {
 	VerifySSL bool       `json:"verify_ssl" doc:"false: the certificate is pinned instead"`
 	SSHPort   *int       `json:"ssh_port" doc:"of its nodes; null: no credentials for them"`
 	LastSeen  *time.Time `json:"last_seen"`
-	State     string     `json:"state" enum:"online,unreachable,asking"`
+	State     string     `json:"state" doc:"online, unreachable, asking, disabled or untrusted"`
 	Error     *string    `json:"error"`
 }
 
 func hostOf(v core.HostView) hostBody {
-	b := hostBody{ID: v.ID, Name: v.Name, User: v.User, Active: true, Default: v.Default, VerifySSL: v.Fingerprint == "", SSHPort: some(v.SSHPort), State: v.State, Error: some(v.Error)}
+	b := hostBody{ID: v.ID, Name: v.Name, User: v.User, Active: v.State != "disabled", Default: v.Default, VerifySSL: v.Fingerprint == "", SSHPort: some(v.SSHPort), State: v.State, Error: some(v.Error)}
 	if u, err := url.Parse(v.URL); err == nil {
 		b.Host = u.Hostname()
 		b.Port, _ = strconv.Atoi(u.Port()) // core gives every address a port
@@ -119,6 +122,106 @@ func (s *Server) addHost(ctx context.Context, a core.Actor, in *struct{ Body new
 		return nil, err
 	}
 	return &struct{ Body hostBody }{hostOf(h)}, nil
+}
+
+// hostChange is what is to be other; null is not sent.
+type hostChange struct {
+	Name        *string `json:"name,omitempty" minLength:"1" maxLength:"100" doc:"a host keeps its name"`
+	Host        *string `json:"host,omitempty" minLength:"1" maxLength:"255"`
+	Port        *int    `json:"port,omitempty" minimum:"1" maximum:"65535"`
+	User        *string `json:"user,omitempty" minLength:"1" maxLength:"100"`
+	Password    *string `json:"password,omitempty" minLength:"1"`
+	VerifySSL   *bool   `json:"verify_ssl,omitempty"`
+	Fingerprint *string `json:"fingerprint,omitempty"`
+	Active      *bool   `json:"is_active,omitempty"`
+	Default     *bool   `json:"is_default,omitempty"`
+	SSHUser     *string `json:"ssh_user,omitempty" maxLength:"100"`
+	SSHPort     *int    `json:"ssh_port,omitempty" minimum:"1" maximum:"65535"`
+	SSHKey      *string `json:"ssh_key,omitempty"`
+	SSHPassword *string `json:"ssh_password,omitempty"`
+}
+
+// or is what is sent, else what there is.
+func or[T any](sent *T, is T) T {
+	if sent == nil {
+		return is
+	}
+	return *sent
+}
+
+// edit is the change in core's terms: only what differs from the host as it is.
+func (c hostChange) edit(is hostBody) core.HostEdit {
+	e := core.HostEdit{Fingerprint: or(c.Fingerprint, ""), SSHUser: or(c.SSHUser, ""), SSHPort: or(c.SSHPort, 0), SSHKey: or(c.SSHKey, ""), SSHPassword: or(c.SSHPassword, ""), Default: or(c.Default, false) && !is.Default}
+	if host, port := or(c.Host, is.Host), or(c.Port, is.Port); host != is.Host || port != is.Port {
+		e.URL = net.JoinHostPort(host, strconv.Itoa(port))
+	}
+	if is.SSHPort != nil && e.SSHPort == *is.SSHPort {
+		e.SSHPort = 0
+	}
+	user, secret := or(c.User, is.User), or(c.Password, "")
+	switch token := strings.Contains(user, "!"); {
+	case user == is.User && secret == "":
+	case token && user == is.User:
+		e.TokenSecret = secret
+	case token:
+		e.TokenID, e.TokenSecret = user, secret
+	case user == is.User:
+		e.Password = secret
+	default:
+		e.User, e.Password = user, secret
+	}
+	verify := or(c.VerifySSL, is.VerifySSL)
+	e.Verify = verify && !is.VerifySSL
+	e.Trust = !verify && e.Fingerprint == "" && (is.VerifySSL || e.URL != "")
+	if active := or(c.Active, is.Active); active != is.Active {
+		off := !active
+		e.Disabled = &off
+	}
+	return e
+}
+
+func (s *Server) editHost(ctx context.Context, a core.Actor, in *struct {
+	HostPath
+	Body hostChange
+}) (*struct{ Body hostBody }, error) {
+	h, err := s.hostWith(a, in.Host)
+	if err != nil {
+		return nil, err
+	}
+	if or(in.Body.Name, h.Name) != h.Name {
+		return nil, unprocessable(fault{"value_error", []string{"body", "payload", "name"}, "a host keeps its name: apps are kept by it"})
+	}
+	e := in.Body.edit(hostOf(h))
+	if e == (core.HostEdit{}) {
+		return &struct{ Body hostBody }{hostOf(h)}, nil
+	}
+	if h, err = s.core.EditHost(ctx, a, h.Name, e); err != nil {
+		return nil, err
+	}
+	return &struct{ Body hostBody }{hostOf(h)}, nil
+}
+
+func (s *Server) removeHost(ctx context.Context, a core.Actor, in *HostPath) (*struct{ Body done }, error) {
+	h, err := s.hostWith(a, in.Host)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.core.RemoveHost(ctx, a, h.Name); err != nil {
+		return nil, err
+	}
+	return &struct{ Body done }{done{true, "Host " + h.Name + " deleted"}}, nil
+}
+
+func (s *Server) syncNodes(ctx context.Context, a core.Actor, in *HostPath) (*struct{ Body done }, error) {
+	h, err := s.hostWith(a, in.Host)
+	if err != nil {
+		return nil, err
+	}
+	n, err := s.core.SyncNodes(ctx, a, h.Name)
+	if err != nil {
+		return nil, connectionFailure(err)
+	}
+	return &struct{ Body done }{done{true, fmt.Sprintf("Synced %d nodes", n)}}, nil
 }
 
 // tested says how a host answered.

@@ -94,5 +94,39 @@ func TestConnectingAHost(t *testing.T) {
 	r.owner.post(t, "/api/proxmox/hosts", body(nil)).is(403, "Admin privileges required to change hosts")
 	p := r.admin.post(t, "/api/proxmox/hosts/", body(nil)).is(201, `"name":"Attic Host 1"`, `"is_default":false`, `"verify_ssl":false`)
 	r.admin.post(t, "/api/proxmox/hosts/", body(map[string]any{"name": "again"})).is(409, "already connected")
-	r.admin.get(t, fmt.Sprintf("/api/proxmox/hosts/%v", p.at("id"))).is(200, `"port":`+u.Port())
+	one := fmt.Sprintf("/api/proxmox/hosts/%v", p.at("id"))
+	was := r.admin.get(t, one).is(200, `"port":`+u.Port())
+
+	put := func(body any) *reply { t.Helper(); return r.admin.send(t, "PUT", one, body) }
+	put(map[string]any{}).is(200)
+	put(string(was.body)).is(200) // what was got may be sent back
+	put(map[string]any{"name": nil, "host": nil, "is_active": nil}).is(200)
+	put(map[string]any{"password": ""}).is(422, `"password"`)
+	put(map[string]any{"name": "other"}).is(422, `"name"`)
+	put(map[string]any{"port": 70000}).is(422, `"port"`)
+	put(map[string]any{"password": "wrong"}).is(422, "authentication failure")
+	put(map[string]any{"verify_ssl": true}).is(422, "certificate")
+	put(map[string]any{"password": second.RootPassword(), "user": "root@pam"}).is(200)
+	put(map[string]any{"is_active": false}).is(200, `"is_active":false`, `"state":"disabled"`)
+	put(map[string]any{"is_active": true}).is(200, `"is_active":true`)
+	put(map[string]any{"is_default": true}).is(200, `"is_default":true`)
+	if all := r.admin.get(t, "/api/proxmox/hosts").is(200); all.at(0, "name") != "Attic Host 1" || all.at(1, "is_default") != false {
+		t.Errorf("the default is not first, or not alone: %s", all.body)
+	}
+	r.admin.send(t, "PUT", fmt.Sprintf("/api/proxmox/hosts/%d", r.host.ID), map[string]any{"is_default": true}).is(200)
+	r.owner.send(t, "PUT", one, map[string]any{"is_active": false}).is(403)
+	r.admin.send(t, "PUT", "/api/proxmox/hosts/99", map[string]any{}).is(404)
+
+	r.admin.post(t, one+"/sync-nodes/", nil).is(200, `"message":"Synced 1 nodes"`)
+	r.owner.post(t, one+"/sync-nodes", nil).is(403)
+	r.admin.post(t, "/api/proxmox/hosts/99/sync-nodes", nil).is(404)
+	second.Close()
+	r.admin.post(t, one+"/sync-nodes", nil).is(503, `"detail":"Connection to Proxmox host failed: `, `"success":false`)
+	r.admin.post(t, one+"/test", nil).is(503, `"detail":"Connection to Proxmox host failed: `, `"success":false`, `"message":"Connection to Proxmox host failed: `)
+
+	r.admin.send(t, "DELETE", fmt.Sprintf("/api/proxmox/hosts/%d", r.host.ID), nil).is(409) // olga's app lives there
+	r.owner.send(t, "DELETE", one, nil).is(403)
+	r.admin.send(t, "DELETE", one, nil).is(200, `{"success":true,"message":"Host Attic Host 1 deleted"}`)
+	r.admin.get(t, one).is(404)
+	r.admin.send(t, "DELETE", one, nil).is(404)
 }

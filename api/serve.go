@@ -27,6 +27,7 @@ func (s *Server) handler() http.Handler {
 	s.hostRoutes(api)
 	s.appRoutes(api)
 	s.adoptRoutes(api)
+	s.cloneRoutes(api)
 	s.jobRoutes(api)
 	s.docRoutes(api, mux)
 	s.machineRoutes(mux)

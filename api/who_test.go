@@ -37,7 +37,10 @@ func TestWhoMayAskWhat(t *testing.T) {
 		{"GET", "/api/proxmox/hosts", 401, in, in, in, in},
 		{"POST", "/api/proxmox/hosts", 401, 403, 403, 403, in},
 		{"GET", host, 401, in, in, in, in},
+		{"PUT", host, 401, 403, 403, 403, in},
+		{"DELETE", host, 401, 403, 403, 403, in},
 		{"POST", host + "/test", 401, 403, 403, 403, in},
+		{"POST", host + "/sync-nodes", 401, 403, 403, 403, in},
 		{"GET", "/api/proxmox/nodes", 401, 403, 403, 403, in},
 		{"GET", "/api/apps", 401, in, in, in, in},
 		{"POST", "/api/apps", 401, in, in, in, in},
@@ -45,12 +48,16 @@ func TestWhoMayAskWhat(t *testing.T) {
 		{"POST", "/api/apps/adopt", 401, 403, 403, 403, in},
 		{"GET", app, 401, 404, in, in, in},
 		{"POST", app + "/action", 401, 404, in, 403, in},
+		{"POST", app + "/clone", 401, 404, in, 403, in},
 		{"GET", app + "/logs", 401, 404, in, in, in},
 		{"GET", "/api/jobs/1", 401, 404, in, in, in},
 	} {
 		body := "{}"
 		if strings.HasSuffix(k.path, "/action") {
 			body = `{"action":"start"}`
+		}
+		if strings.HasSuffix(k.path, "/clone") {
+			body = `{"new_hostname":"olgas"}` // taken
 		}
 		for who, want := range map[*client]int{r.client("nobody"): k.nobody, r.other: k.other, r.owner: k.owner, r.viewer: k.viewer, r.admin: k.admin} {
 			who = who.with("X-Forwarded-For", "192.0.2.99")

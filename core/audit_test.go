@@ -224,8 +224,8 @@ func TestEveryRefusalLeavesARecord(t *testing.T) {
 			_, err := c.AddHost(ctx, eve, AddHostRequest{Name: "lab", URL: "https://10.0.0.1:8006"})
 			return err
 		},
-		"user.add":      func() error { return c.AddUser(eve, "bob", RoleAdmin, nil) },
-		"user.password": func() error { return c.SetPassword(eve, "bob", "a long password") },
+		"user.add":      func() error { return c.AddUser(ctx, eve, "bob", RoleAdmin, nil) },
+		"user.password": func() error { return c.SetPassword(ctx, eve, "bob", "a long password") },
 	} {
 		if err := try(); !errors.Is(err, ErrDenied) {
 			t.Errorf("%s: %v", action, err)

@@ -32,7 +32,7 @@ func (r *rig) join(name string, sim *pvesim.Cluster) {
 
 func defaults(r *rig) string {
 	var names []string
-	for _, h := range r.freshWorld(admin).Hosts {
+	for _, h := range r.FreshWorld(admin).Hosts {
 		if h.Default {
 			names = append(names, h.Name)
 		}
@@ -256,7 +256,7 @@ func TestAChangedKeyStopsEverythingUntilItIsAccepted(t *testing.T) {
 	}
 	r.stop()
 	again := openRig(t, r.cfg) // it is not forgotten over a restart
-	if s := again.freshWorld(admin).Hosts[0].State; s != "untrusted" {
+	if s := again.FreshWorld(admin).Hosts[0].State; s != "untrusted" {
 		t.Errorf("after a restart the host is %s", s)
 	}
 	if _, err := again.TrustHost(t.Context(), admin, "lab", []string{strings.ToLower(sim.Fingerprint())}); err != nil {

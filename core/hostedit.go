@@ -25,6 +25,7 @@ type HostEdit struct {
 	SSHPassword string
 	Fingerprint string // expected SHA-256 of the certificate
 	Trust       bool   // pin whatever certificate answers now
+	Verify      bool   // pin none: an authority must vouch for it
 	Disabled    *bool
 	Default     bool
 }
@@ -58,7 +59,7 @@ func (e HostEdit) summary() string {
 	add(e.User != "", "user "+e.User)
 	add(e.Password != "" && e.User == "", "password")
 	add(e.SSHUser != "" || e.SSHPort != 0 || e.SSHKey != "" || e.SSHPassword != "", "SSH")
-	add(e.Fingerprint != "" || e.Trust, "certificate")
+	add(e.Fingerprint != "" || e.Trust || e.Verify, "certificate")
 	add(e.Disabled != nil && *e.Disabled, "disabled")
 	add(e.Disabled != nil && !*e.Disabled, "enabled")
 	add(e.Default, "default")
@@ -108,7 +109,7 @@ func (c *Core) recontact(ctx context.Context, old host, e HostEdit) (host, error
 	if err := c.relogin(&h, e); err != nil {
 		return h, err
 	}
-	if h.URL != old.URL || e.Fingerprint != "" || e.Trust {
+	if h.URL != old.URL || e.Fingerprint != "" || e.Trust || e.Verify {
 		h.Fingerprint = ""
 		if err := c.trust(ctx, &h, AddHostRequest{Fingerprint: e.Fingerprint, Trust: e.Trust}); err != nil {
 			return h, err
