@@ -11,6 +11,9 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"proximity/api"
+	"proximity/core"
 )
 
 // receiver is a Sentry that keeps the events it gets.
@@ -94,6 +97,57 @@ func TestErrorsAreReportedWithoutSecrets(t *testing.T) {
 	}
 	if strings.Count(out.String(), "\n") != 3 {
 		t.Errorf("not everything is logged as before:\n%s", out.String())
+	}
+}
+
+// A request that crashes is reported with who sent it and on which route, and
+// nothing that they sent.
+func TestACrashedRequestIsReported(t *testing.T) {
+	dsn, events := receiver(t)
+	p := program{getenv: func(k string) string { return map[string]string{"SENTRY_DSN": dsn}[k] }}
+	log, flush, on, err := p.reporting(slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := core.Open(core.Config{Data: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = c.Close() })
+	if err := c.AddUser(t.Context(), core.LocalAdmin("test"), "boss", core.RoleAdmin, nil); err != nil {
+		t.Fatal(err)
+	}
+	token, err := c.CreateToken(t.Context(), core.Actor{User: "boss", Role: core.RoleAdmin}, "test", core.ScopeAdmin, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := api.New(api.Options{Core: c, Listen: "127.0.0.1:0", Crash: on, Logger: log})
+	if err := s.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Shutdown(t.Context()) })
+	req, _ := http.NewRequest(http.MethodGet, s.URL()+"/api/core/sentry-debug/?q=hidden", nil)
+	req.Header.Set("Authorization", "Bearer "+token.Secret)
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	res.Body.Close()
+	flush()
+	if res.StatusCode != http.StatusInternalServerError {
+		t.Errorf("answered with %s", res.Status)
+	}
+	select {
+	case e := <-events:
+		raw, _ := json.Marshal(e)
+		if at(e, "user", "username") != "boss" || at(e, "tags", "route") != "GET /api/core/sentry-debug" || at(e, "environment") != "production" {
+			t.Errorf("reported as %s", raw)
+		}
+		if strings.Contains(string(raw), token.Secret) || strings.Contains(string(raw), "hidden") || !strings.Contains(string(raw), "asked to fail") {
+			t.Errorf("reported too much or too little: %s", raw)
+		}
+	case <-time.After(30 * time.Second):
+		t.Fatal("nothing was reported")
 	}
 }
 

@@ -23,6 +23,7 @@ type access struct {
 	logins   map[string]login // by ID
 	tokens   map[string]token // by hash
 	admitted map[*admission]bool
+	verified map[string]claims // tokens whose signature has been checked
 }
 
 // Failed logins: so many at once from one address and for one account, then
@@ -37,7 +38,7 @@ func newAccess() *access {
 	return &access{
 		loginTable: newLoginTable(), tokenTable: newTokenTable(),
 		byAddress: NewThrottle(addressFailures, failureEvery), byAccount: NewThrottle(accountFailures, failureEvery),
-		people: map[uint64]user{}, logins: map[string]login{}, tokens: map[string]token{}, admitted: map[*admission]bool{},
+		people: map[uint64]user{}, logins: map[string]login{}, tokens: map[string]token{}, admitted: map[*admission]bool{}, verified: map[string]claims{},
 	}
 }
 

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"net/netip"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -292,23 +291,56 @@ func badToken(why error) error {
 	return &Error{Kind: ErrDenied, Text: "the token is invalid", Hint: "log in again", Err: why}
 }
 
-// loginOf verifies a token of the kind ("" = any) and finds its login.
-func (c *Core) loginOf(token, kind string) (l login, id string, err error) {
-	claims, err := c.ring.VerifyToken(token, c.now())
-	if err != nil {
-		return l, "", badToken(err)
+// claims are what a token of ours says.
+type claims struct {
+	kind, id, login, user string
+	until                 time.Time
+}
+
+// maxVerified bounds how many tokens are remembered as ours.
+const maxVerified = 4096
+
+// claimsOf reads a token that this installation has signed. Its signature is
+// checked once: clients send the same one with every request.
+func (c *Core) claimsOf(token string) (claims, error) {
+	c.access.mu.RLock()
+	v, known := c.access.verified[token]
+	c.access.mu.RUnlock()
+	if known {
+		if !c.now().Before(v.until) {
+			return v, badToken(keys.ErrTokenExpired)
+		}
+		return v, nil
 	}
-	text := func(name string) string { s, _ := claims[name].(string); return s }
-	if kind != "" && text("token_type") != kind {
-		return l, "", badToken(nil)
+	raw, err := c.ring.VerifyToken(token, c.now())
+	if err != nil {
+		return v, badToken(err)
+	}
+	text := func(name string) string { s, _ := raw[name].(string); return s }
+	until, _ := raw["exp"].(float64) // it is there: VerifyToken demands it
+	v = claims{kind: text("token_type"), id: text("jti"), login: text("sid"), user: text("user_id"), until: time.Unix(int64(until), 0)}
+	c.access.mu.Lock()
+	defer c.access.mu.Unlock()
+	if len(c.access.verified) >= maxVerified {
+		clear(c.access.verified)
+	}
+	c.access.verified[token] = v
+	return v, nil
+}
+
+// loginOf finds the login that a token of the kind ("" = any) belongs to.
+func (c *Core) loginOf(token, kind string) (l login, id string, err error) {
+	v, err := c.claimsOf(token)
+	if err != nil {
+		return l, "", err
 	}
 	c.access.mu.RLock()
-	l, ok := c.access.logins[text("sid")]
+	l, ok := c.access.logins[v.login]
 	c.access.mu.RUnlock()
-	if !ok || text("user_id") != strconv.FormatUint(l.User, 10) {
+	if !ok || kind != "" && v.kind != kind || v.user != idKey(l.User) {
 		return l, "", badToken(nil)
 	}
-	return l, text("jti"), nil
+	return l, v.id, nil
 }
 
 // Bearer tells who a token belongs to: an access token of a login, or a
