@@ -43,6 +43,11 @@ func (p *program) reporting(log *slog.Logger) (_ *slog.Logger, flush func(), on 
 	return slog.New(&reporter{Handler: log.Handler(), client: client}), flush, true, nil
 }
 
+// Enabled takes errors even where nobody logs them.
+func (r *reporter) Enabled(ctx context.Context, level slog.Level) bool {
+	return level >= slog.LevelError || r.Handler.Enabled(ctx, level)
+}
+
 func (r *reporter) WithAttrs(attrs []slog.Attr) slog.Handler {
 	return &reporter{Handler: r.Handler.WithAttrs(attrs), client: r.client, attrs: slices.Concat(r.attrs, attrs)}
 }
@@ -57,6 +62,9 @@ func (r *reporter) Handle(ctx context.Context, rec slog.Record) error {
 		if e := r.event(rec); !slices.Contains(healthChecks(), e.Tags["route"]) {
 			r.client.CaptureEvent(e, nil, nil)
 		}
+	}
+	if !r.Handler.Enabled(ctx, rec.Level) {
+		return nil
 	}
 	return r.Handler.Handle(ctx, rec)
 }
