@@ -50,6 +50,12 @@ type Core interface {
 	Discover(ctx context.Context, a core.Actor, host string) ([]core.FoundGuest, error)
 	Adopt(ctx context.Context, a core.Actor, r core.AdoptRequest) (core.AppView, core.JobView, error)
 	CloneApp(ctx context.Context, a core.Actor, name string, r core.CloneRequest) (core.AppView, core.JobView, error)
+	Backups(ctx context.Context, a core.Actor, name string) ([]core.BackupView, error)
+	Backup(ctx context.Context, a core.Actor, id uint64) (core.BackupView, error)
+	BackupStats(ctx context.Context, a core.Actor, name string) (core.BackupStats, error)
+	BackupApp(ctx context.Context, a core.Actor, name string, r core.BackupRequest) (core.BackupView, core.JobView, error)
+	RestoreBackup(ctx context.Context, a core.Actor, id uint64, r core.RestoreRequest) (core.AppView, core.JobView, error)
+	DeleteBackup(ctx context.Context, a core.Actor, id uint64) (core.JobView, error)
 	DeploymentLog(ctx context.Context, a core.Actor, name string, limit int) ([]core.LogLine, error)
 	Job(ctx context.Context, a core.Actor, id uint64) (core.JobView, error)
 }

@@ -97,6 +97,14 @@ func FuzzHostChange(f *testing.F) {
 	fuzz(f, "PUT", "/api/proxmox/hosts/1", asJSON, `{"name":"n","port":8006,"is_active":false,"verify_ssl":null}`)
 }
 
+func FuzzBackup(f *testing.F) {
+	fuzz(f, "POST", "/api/apps/adminer-00000000/backups", asJSON, `{"backup_type":"snapshot","compression":"zstd"}`)
+}
+
+func FuzzRestore(f *testing.F) {
+	fuzz(f, "POST", "/api/apps/adminer-00000000/backups/1/restore", asJSON, `{"as":"twin","no_safety":true}`)
+}
+
 func FuzzClone(f *testing.F) {
 	fuzz(f, "POST", "/api/apps/adminer-00000000/clone", asJSON, `{"new_hostname":"twin"}`)
 }

@@ -28,6 +28,7 @@ func (s *Server) handler() http.Handler {
 	s.appRoutes(api)
 	s.adoptRoutes(api)
 	s.cloneRoutes(api)
+	s.backupRoutes(api)
 	s.jobRoutes(api)
 	s.docRoutes(api, mux)
 	s.machineRoutes(mux)

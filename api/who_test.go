@@ -50,11 +50,20 @@ func TestWhoMayAskWhat(t *testing.T) {
 		{"POST", app + "/action", 401, 404, in, 403, in},
 		{"POST", app + "/clone", 401, 404, in, 403, in},
 		{"GET", app + "/logs", 401, 404, in, in, in},
+		{"GET", app + "/backups", 401, 404, in, in, in},
+		{"POST", app + "/backups", 401, 404, in, 403, in},
+		{"GET", app + "/backups/stats", 401, 404, in, in, in},
+		{"GET", app + "/backups/99", 401, 404, 404, 404, 404},
+		{"POST", app + "/backups/99/restore", 401, 404, 404, 404, 404},
+		{"DELETE", app + "/backups/99", 401, 404, 404, 404, 404},
 		{"GET", "/api/jobs/1", 401, 404, in, in, in},
 	} {
 		body := "{}"
 		if strings.HasSuffix(k.path, "/action") {
 			body = `{"action":"start"}`
+		}
+		if strings.HasSuffix(k.path, "/backups") {
+			body = `{"storage":"no-such"}`
 		}
 		if strings.HasSuffix(k.path, "/clone") {
 			body = `{"new_hostname":"olgas"}` // taken

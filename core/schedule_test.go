@@ -299,7 +299,7 @@ func TestAppsThatAreNotProtectedAreTold(t *testing.T) {
 			t.Errorf("%s is %+v, want %s", name, p, want)
 		}
 	}
-	w := r.freshWorld(admin)
+	w := r.FreshWorld(admin)
 	if w.Protected.Apps != 4 || w.Protected.Protected != 1 || w.Protected.Next.IsZero() || w.Protected.Schedules != 1 {
 		t.Errorf("the sums are %+v", w.Protected)
 	}
