@@ -29,25 +29,14 @@ func (r *run) clone() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if wait {
-				if j, err = r.follow(c.Context(), j.ID); err != nil {
-					return err
-				}
-				if j.State != "succeeded" { // then there is no copy to show
-					return r.told(j, true)
-				}
-				if a, err = r.Core.App(c.Context(), r.Actor, a.ID); err != nil {
-					return err
-				}
-			}
-			return r.made(a, j, wait)
+			return r.appAndJob(c, a, j, wait)
 		},
 	}
 	f := c.Flags()
 	f.StringVar(&req.Hostname, "hostname", "", "name of the copy and its container: 3-63 of a-z 0-9 -")
 	f.StringVar(&req.Node, "node", "", "the node (default: the one the app is on)")
 	f.BoolVar(&req.StopFirst, "stop", false, "stop a running app for the time of the copy")
-	f.BoolVar(&wait, "wait", false, "follow the job to its end; the exit code is the job's")
+	waits(c, &wait)
 	return c
 }
 

@@ -3,6 +3,7 @@ package cli
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -77,9 +78,17 @@ func (r *run) appAndJob(c *cobra.Command, a core.AppView, j core.JobView, wait b
 		if j, err = r.follow(c.Context(), j.ID); err != nil {
 			return err
 		}
-		if a, err = r.Core.App(c.Context(), r.Actor, a.ID); err != nil {
+		now, err := r.Core.App(c.Context(), r.Actor, a.ID)
+		if errors.Is(err, core.ErrNotFound) { // what could not be made is gone again
+			if err := r.print(j, func() error { return r.started(j) }); err != nil {
+				return err
+			}
+			return outcome(j, true)
+		}
+		if err != nil {
 			return err
 		}
+		a = now
 	}
 	return r.made(a, j, wait)
 }

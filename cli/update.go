@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"fmt"
 	"strings"
 
@@ -30,20 +31,11 @@ func (r *run) update() *cobra.Command {
 				}
 				return r.print(v, func() error { return r.updateDetail(v) })
 			}
-			if wait {
-				if err := r.online("--wait"); err != nil {
-					return err
-				}
-			}
 			var err error
 			if req.Values, err = r.values(c, set, values); err != nil {
 				return err
 			}
-			j, err := r.Core.UpdateApp(c.Context(), r.Actor, args[0], req)
-			if err != nil {
-				return err
-			}
-			return r.answer(c, j, wait)
+			return r.doing(c, wait, func(ctx context.Context) (core.JobView, error) { return r.Core.UpdateApp(ctx, r.Actor, args[0], req) })
 		},
 	}
 	f := c.Flags()
@@ -51,27 +43,8 @@ func (r *run) update() *cobra.Command {
 	f.BoolVar(&req.Yes, "yes", false, "yes, also to steps the recipe warns of")
 	f.StringArrayVar(&set, "set", nil, "a field that is new, as KEY=VALUE; may be repeated")
 	f.StringVar(&values, "values", "", "- reads fields as a JSON document from standard input")
-	f.BoolVar(&wait, "wait", false, "follow the job to its end; the exit code is the job's")
+	waits(c, &wait)
 	return c
-}
-
-// answer tells of a job that was asked for and, with wait, sees it through.
-func (r *run) answer(c *cobra.Command, j core.JobView, wait bool) error {
-	if wait {
-		var err error
-		if j, err = r.follow(c.Context(), j.ID); err != nil {
-			return err
-		}
-	}
-	return r.told(j, wait)
-}
-
-// told answers with a job.
-func (r *run) told(j core.JobView, waited bool) error {
-	if err := r.print(j, func() error { return r.started(j) }); err != nil {
-		return err
-	}
-	return outcome(j, waited)
 }
 
 // updateDetail shows an update: versions, images, what the recipe warns of, and
