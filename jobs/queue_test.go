@@ -62,6 +62,7 @@ func TestTheQueueIsFairBetweenOwners(t *testing.T) {
 		for range 12 {
 			w.enqueue(Spec{Kind: "k", Owner: "greedy"})
 		}
+		pass(time.Second) // four of them begin
 		for range 2 {
 			w.enqueue(Spec{Kind: "k", Owner: "ada"})
 		}
