@@ -87,7 +87,9 @@ func TestWhatAContainerLooksLike(t *testing.T) {
 		"miniflux":      {[]int{22, 8080}, "miniflux", true},
 		"my-miniflux-2": {nil, "miniflux", false},
 		"Adminer":       {[]int{9999}, "adminer", false},
-		"db":            {[]int{5432}, "", false},
+		"paperless":     {nil, "paperless-ngx", false},
+		"box":           {[]int{22, 5432}, "postgresql", false},
+		"nobody":        {[]int{31337}, "", false},
 		"web":           {[]int{22, 8080}, "", false},
 	} {
 		m, sure := c.looksLike(name, tc.ports)

@@ -172,6 +172,9 @@ func proposedName(name string, vmid int, records []app) string {
 	if len(s) > 63 {
 		s = strings.TrimRight(s[:63], "-")
 	}
+	if s != "" && len(s) < 3 {
+		s += fmt.Sprintf("-%d", vmid)
+	}
 	if !goodHostname(s) {
 		s = fmt.Sprintf("ct-%d", vmid)
 	}
@@ -249,12 +252,22 @@ func (c *Core) looksLike(name string, ports []int) (m *catalog.Manifest, sure bo
 	plain := func(s string) string {
 		return strings.NewReplacer("-", "", "_", "", ".", "", " ", "").Replace(strings.ToLower(s))
 	}
+	name = plain(name)
 	var byName, byPort *catalog.Manifest
-	several := false
+	several, best := false, 0
 	for _, m := range c.catalogue.Load().Search("", "") {
 		id := plain(m.ID)
-		if (plain(name) == id || len(id) > 3 && strings.Contains(plain(name), id)) && (byName == nil || len(id) > len(plain(byName.ID))) {
-			byName = m
+		shared := 0 // letters that name and id have in common
+		switch {
+		case name == id:
+			shared = 1000
+		case len(id) > 3 && strings.Contains(name, id):
+			shared = len(id)
+		case len(name) > 4 && strings.HasPrefix(id, name):
+			shared = len(name)
+		}
+		if shared > best {
+			byName, best = m, shared
 		}
 		if port := m.InternalPort(); port != 0 && !common(port) && slices.Contains(ports, port) {
 			several = several || byPort != nil

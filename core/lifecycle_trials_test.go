@@ -27,10 +27,8 @@ func deleteTrials() []trial {
 		}
 		isRunning("survivor")(w)
 	}
-	return []trial{
-		{name: "delete", prepare: survivor, act: verb(DeleteApp, "survivor"), check: isGone, undone: kept},
-		{name: "delete later", prepare: survivor, act: later, check: isGone, undone: kept},
-	}
+	return append([]trial{{name: "delete later", prepare: survivor, act: later, check: isGone, undone: kept}},
+		alike(trial{name: "delete", prepare: survivor, act: verb(DeleteApp, "survivor"), check: isGone, undone: kept})...)
 }
 
 func configureTrials() []trial {
@@ -112,7 +110,7 @@ func adoptTrials() []trial {
 			w.t.Errorf("apps are left behind: %+v", apps)
 		}
 	}
-	return []trial{
+	return append([]trial{
 		{name: "adopt", sim: pvesim.Options{Guests: 6}, act: adopt, undone: forgotten, check: func(w *bench) {
 			w.t.Helper()
 			untouched(w)
@@ -121,17 +119,48 @@ func adoptTrials() []trial {
 				w.t.Errorf("it is %+v, %v", a, err)
 			}
 		}},
-		{name: "release", sim: pvesim.Options{Guests: 6}, prepare: func(w *bench) {
-			if j := w.end(adopt(w)); j.State != "succeeded" {
-				w.t.Fatalf("adopting could not be prepared: %s", j.Error)
-			}
-		}, act: func(w *bench) uint64 {
+	}, alike(trial{name: "release", sim: pvesim.Options{Guests: 6}, prepare: func(w *bench) {
+		if j := w.end(adopt(w)); j.State != "succeeded" {
+			w.t.Fatalf("adopting could not be prepared: %s", j.Error)
+		}
+	}, act: func(w *bench) uint64 {
+		w.t.Helper()
+		j, err := w.ReleaseApp(context.Background(), admin, "foundling")
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		return j.ID
+	}, check: forgotten, undone: untouched})...)
+}
+
+// reconcileTrials follow a container that HA has moved to another node.
+func reconcileTrials() []trial {
+	moved := func(w *bench) {
+		w.t.Helper()
+		survivor(w)
+		rec := w.record("survivor")
+		w.note["node"] = map[string]string{"pve1": "pve2", "pve2": "pve3", "pve3": "pve1"}[rec.Node]
+		w.sim.Migrate(rec.VMID, w.note["node"])
+	}
+	return []trial{{
+		name: "reconcile", prepare: moved,
+		act: func(w *bench) uint64 {
 			w.t.Helper()
-			j, err := w.ReleaseApp(context.Background(), admin, "foundling")
+			j, err := w.Reconcile(context.Background(), admin)
 			if err != nil {
 				w.t.Fatal(err)
 			}
 			return j.ID
-		}, check: forgotten, undone: untouched},
-	}
+		},
+		check: func(w *bench) {
+			w.t.Helper()
+			isRunning("survivor")(w)
+			if len(w.jobsOfKind("repair")) == 0 { // the host did not answer as a whole: it was left alone
+				return
+			}
+			if rec := w.record("survivor"); rec.Node != w.note["node"] {
+				w.t.Errorf("its record says %s, it is on %s", rec.Node, w.note["node"])
+			}
+		},
+	}}
 }

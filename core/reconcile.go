@@ -320,7 +320,7 @@ type repairing struct {
 // touches a container.
 func (c *Core) repairWorkflow() jobs.Workflow[repairing] {
 	return jobs.Workflow[repairing]{Kind: "repair", Retries: 2, Backoff: c.backoff, Steps: []jobs.Step[repairing]{
-		{Name: "reconcile", Title: "look at its container", Timeout: 5 * time.Minute, Do: func(ctx context.Context, r *jobs.Run[repairing]) error {
+		{Name: "repair", Title: "look at its container", Timeout: 5 * time.Minute, Do: func(ctx context.Context, r *jobs.Run[repairing]) error {
 			w, err := newWork(c, r, r.Data.App, &guestRecord{})
 			if err != nil {
 				return ignore(err, store.ErrNotFound)

@@ -168,7 +168,7 @@ func TestAnAppWhoseContainerIsGoneStaysUntilAPersonDecides(t *testing.T) {
 		})
 	})
 	log, err := r.DeploymentLog(t.Context(), admin, "tool", 0)
-	if err != nil || !slices.ContainsFunc(log, func(l LogLine) bool { return l.Step == "reconcile" && l.Level == "error" }) {
+	if err != nil || !slices.ContainsFunc(log, func(l LogLine) bool { return l.Step == "repair" && l.Level == "error" }) {
 		t.Errorf("its log does not tell: %v", err)
 	}
 	if got, err := r.Audit(t.Context(), admin, AuditFilter{Action: "app.repair"}); err != nil || len(got) != 1 || got[0].Target != "tool" || got[0].Via != ViaScheduler {

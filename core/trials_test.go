@@ -8,7 +8,7 @@ import (
 
 // trials are the workflows that are put through everything.
 func trials() []trial {
-	return slices.Concat(deployTrials(), lifecycleTrials(), deleteTrials(), configureTrials(), adoptTrials(), cloneTrials(), updateTrials(), backupTrials())
+	return slices.Concat(deployTrials(), lifecycleTrials(), deleteTrials(), configureTrials(), adoptTrials(), reconcileTrials(), cloneTrials(), updateTrials(), backupTrials())
 }
 
 // survivor makes the world have a running app of that name.
@@ -101,11 +101,18 @@ func deployTrials() []trial {
 	}}
 }
 
+// alike are rows so like others that only the long way takes them.
+func alike(rows ...trial) []trial {
+	if faultsWanted() {
+		return rows
+	}
+	return nil
+}
+
 func lifecycleTrials() []trial {
-	return []trial{
+	return append([]trial{
 		{name: "start", prepare: did(StopApp), act: verb(StartApp, "survivor"), check: isRunning("survivor"), undone: isStopped("survivor")},
 		{name: "stop", prepare: survivor, act: verb(StopApp, "survivor"), check: isStopped("survivor"), undone: isRunning("survivor")},
-		{name: "force-stop", prepare: survivor, act: verb(ForceStop, "survivor"), check: isStopped("survivor"), undone: isRunning("survivor")},
 		{name: "restart", prepare: survivor, act: verb(RestartApp, "survivor"), check: isRunning("survivor"), undone: isRunning("survivor")},
-	}
+	}, alike(trial{name: "force-stop", prepare: survivor, act: verb(ForceStop, "survivor"), check: isStopped("survivor"), undone: isRunning("survivor")})...)
 }

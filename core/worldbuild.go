@@ -137,7 +137,8 @@ func (c *Core) appView(a app, s *pve.Snapshot) AppView {
 	case listed: // what it is said to be
 		v.Name = newest.Name
 	}
-	if m == nil && a.PublicPort != 0 && a.InternalPort != 0 {
+	web := !listed || newest.Access.Kind == "web" // of what nobody knows, the web is the best guess
+	if m == nil && web && a.PublicPort != 0 && a.InternalPort != 0 {
 		v.URL = c.publicURL(a.PublicPort, schemeOf(a.InternalPort), "/")
 	}
 	if s == nil || a.VMID == 0 {
@@ -169,35 +170,6 @@ func (c *Core) appView(a app, s *pve.Snapshot) AppView {
 		v.Drift = map[AppStatus]string{StatusStopped: "stopped outside Proximity", StatusRunning: "started outside Proximity"}[now]
 	}
 	return v
-}
-
-// drift is what an app's host says of it where that differs from the record:
-// only a fresh answer about a node that is there counts, and only when the
-// lists have had the time to catch up with us.
-func drift(a app, s *pve.Snapshot) AppStatus {
-	if s == nil || s.Err != nil || a.VMID == 0 || s.At.Sub(a.ChangedAt) <= statusLag {
-		return a.Status
-	}
-	g, ok := s.Guest(a.VMID)
-	if n, is := s.Node(g.Node); !ok || g.Lock != "" || !is || !n.Online {
-		return a.Status
-	}
-	switch {
-	case a.Status == StatusRunning && g.Status == "stopped":
-		return StatusStopped
-	case a.Status == StatusStopped && g.Status == "running":
-		return StatusRunning
-	}
-	return a.Status
-}
-
-// actual is an app's status as its host has it now, where that is known.
-func (c *Core) actual(a app) AppStatus {
-	l, err := c.liveHost(a.Host)
-	if err != nil {
-		return a.Status
-	}
-	return drift(a, l.poller.Snapshot())
 }
 
 func hostView(h host, s *pve.Snapshot) HostView {

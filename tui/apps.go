@@ -391,7 +391,11 @@ func (r *appRows) Joined(l *ui.Line, i, width int) bool {
 	a := &r.apps[i]
 	switch {
 	case !a.DeletesAt.IsZero():
-		l.Cell(ui.Warn, r.c.leaving(a), width)
+		text := r.c.leaving(a)
+		if left := a.DeletesAt.Sub(r.c.now()); left > 0 && ui.Width(text) > width {
+			text = "gone in " + elapsed(left) + " · z undo"
+		}
+		l.Cell(ui.Warn, text, width)
 	case a.Job != nil:
 		progressCell(l, a.Job, width)
 	case a.Status == core.StatusError:

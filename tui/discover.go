@@ -249,6 +249,8 @@ func errorText(err error) string {
 // like is what a container looks like in a word.
 func like(f *core.FoundGuest) string {
 	switch {
+	case f.LooksLike == "" && f.Port > 0:
+		return "unknown (port " + strconv.Itoa(f.Port) + ")"
 	case f.LooksLike == "":
 		return "unknown"
 	case f.Sure && f.Port > 0:
