@@ -83,6 +83,7 @@ type Core struct {
 	forwarder    *forward.Forwarder
 	settings     atomic.Pointer[Settings]
 	access       *access
+	started      time.Time
 	running      atomic.Bool // Run is at work
 	installation string      // id of this installation, in every container's description
 
@@ -130,6 +131,9 @@ func Open(cfg Config) (*Core, error) {
 	if cfg.PublicHost == "" {
 		cfg.PublicHost, _ = os.Hostname()
 	}
+	if cfg.Registration == "" {
+		cfg.Registration = RegistrationFirst
+	}
 	if cfg.AdminUser == "" {
 		cfg.AdminUser = "admin"
 	}
@@ -139,7 +143,7 @@ func Open(cfg Config) (*Core, error) {
 		return nil, err
 	}
 	c := &Core{
-		cfg: cfg, log: cfg.Logger, now: time.Now, store: st, access: newAccess(),
+		cfg: cfg, log: cfg.Logger, now: time.Now, started: time.Now(), store: st, access: newAccess(),
 		apps: newAppTable(), hostTable: newHostTable(), users: newUserTable(), keys: newKeyTable(), knocks: newKnockTable(),
 		settingsTable: newSettingsTable(), auditTable: newAuditTable(), auditHeads: newAuditHeadTable(),
 		places:        store.NewTable("places", func(p place) string { return p.ID }),

@@ -147,6 +147,9 @@ func askStop(c *Console, on object) tea.Cmd {
 }
 
 func showLogs(c *Console, on object) tea.Cmd {
+	if on.kind == userKind {
+		return showSessions(c, on.id)
+	}
 	switch p := c.page().(type) {
 	case *app:
 		return p.show(c, tabLogs)
@@ -243,6 +246,10 @@ func (c *Console) nameOf(on object) string {
 		if v, ok := c.recordOf(on); ok {
 			return strings.TrimSpace(v.Action + " " + v.Target)
 		}
+	case keyKind, waitingKind:
+		return "key " + shortPrint(on.id)
+	case tokenKind:
+		return "token " + on.id
 	}
 	return on.id
 }
@@ -305,6 +312,20 @@ func copyMenu(c *Console, on object) tea.Cmd {
 		add("record", strings.Join([]string{v.Time.In(c.loc).Format("2006-01-02 15:04:05"), v.User, v.From, v.Action, v.Target, v.Result, v.Detail}, " "))
 		add("export command", "ssh "+c.host+" audit --limit 100000 --json")
 	}
+	switch on.kind {
+	case userKind:
+		add("name", on.id)
+		add("role command", "ssh "+c.host+" users role "+on.id+" ROLE")
+	case keyKind, waitingKind:
+		add("fingerprint", on.id)
+	case tokenKind:
+		add("revoke command", "ssh "+c.host+" tokens revoke "+on.id)
+	case settingKind:
+		add(on.id, c.settingOf(on)["value"])
+		if p := c.page().(*settings); p.at == tabDefaults {
+			add("set command", "ssh "+c.host+" settings set "+on.id+" VALUE")
+		}
+	}
 	if len(items) == 0 {
 		c.say(info, "there is nothing to copy here")
 		return nil
@@ -349,6 +370,16 @@ func viewRaw(c *Console, on object) tea.Cmd {
 		v, _ = c.foundOf(on)
 	case recordKind:
 		v, _ = c.recordOf(on)
+	case userKind:
+		v, _ = c.userOf(on)
+	case keyKind:
+		v, _ = c.keyOf(on)
+	case waitingKind:
+		v, _ = c.waitingOf(on)
+	case tokenKind:
+		v, _ = c.tokenOf(on)
+	case settingKind:
+		v = c.settingOf(on)
 	}
 	b, err := json.MarshalIndent(v, "", "  ")
 	if err != nil {

@@ -31,13 +31,14 @@ func bindings() []*binding {
 			run: func(c *Console, on object) tea.Cmd { return c.askApps(core.RestartApp, on) }},
 		{verb: "actions", keys: []string{"a"}, hint: "actions", where: always, help: "all that can be done with the selection", why: needsObject, run: actions},
 		{verb: "adopt", keys: []string{"n"}, hint: "adopt", where: onFound, help: "manage the container as it is, or all marked ones", why: mayAdopt, run: adoptFound},
-		{verb: "undo", keys: []string{"z"}, hint: "undo", where: always, help: "take back a delete that waits, an adoption, a change of a configuration", why: mayUndo, run: undo},
+		{verb: "invite", keys: []string{"n"}, hint: "invite", where: inAccess, help: "let somebody in; a key, a token; approve a key that waits", why: mayInvite, run: invite},
+		{verb: "undo", keys: []string{"z"}, hint: "undo", where: always, help: "take back a delete that waits, an adoption, a change of a configuration, role or setting", why: mayUndo, run: undo},
 		{verb: "new", keys: []string{"n"}, hint: "deploy", where: always, help: "deploy an app", why: mayDeploy, run: deployNew},
 		{verb: "clone", keys: []string{"c"}, hint: "clone", inLog: noHint, where: onApp, help: "make a second app with all its data", why: mayClone, run: askClone},
 		{verb: "update", keys: []string{"u"}, hint: "update", inLog: noHint, where: onApp, help: "show what an update would change, and take it", why: mayUpdate, run: askUpdate},
-		{verb: "delete", keys: []string{"d"}, hint: "delete", inLog: noHint, where: onApp | onHost, many: true, class: destructive, help: "destroy the app, its container and its data; it can be kept for a while; forget a host", why: mayDelete, run: askDeleteOf},
-		{verb: "logs", keys: []string{"l"}, hint: "log", where: onApp | onJob, help: "show what the app or the job prints", why: mayShowLogs, run: showLogs},
-		{verb: "edit", keys: []string{"e"}, hint: "edit", inLog: noHint, where: onApp | onHost | onNode | onFound, help: "change the configuration; of a found container: as what it is adopted", why: mayEdit, run: edit},
+		{verb: "delete", keys: []string{"d"}, hint: "delete", inLog: noHint, where: onApp | onHost | onUser | onKey | onToken, many: true, class: destructive, help: "destroy the app, its container and its data; it can be kept for a while; forget a host; take a person, key or token away", why: mayDelete, run: askDeleteOf},
+		{verb: "logs", keys: []string{"l"}, hint: "log", where: onApp | onJob | onUser, help: "show what the app or the job prints, or whose sessions are open", why: mayShowLogs, run: showLogs},
+		{verb: "edit", keys: []string{"e"}, hint: "edit", inLog: noHint, where: onApp | onHost | onNode | onFound | onUser | onSetting, help: "change the configuration, the person, the setting; of a found container: as what it is adopted", why: mayEdit, run: edit},
 		{verb: "web address", keys: []string{"w"}, hint: "web", where: onApp, help: "copy the app's web address", why: needsURL, run: copyURL},
 		{verb: "next tab", keys: []string{"right", "]"}, hint: "tab", where: inTabs, help: "next tab", run: tabbing(1)},
 		{verb: "previous tab", keys: []string{"left", "["}, where: inTabs, help: "previous tab", run: tabbing(-1)},
@@ -51,6 +52,8 @@ func bindings() []*binding {
 		{verb: "view raw", keys: []string{"v"}, hint: "raw", where: onObject, help: "show all that is known, or the recipe", run: viewRaw},
 		{verb: "deploy again", where: onApp, help: "another one of the same recipe and size", why: mayDeploy, run: deployAgain},
 		{verb: "show secrets", where: onApp, help: "show the generated passwords (the audit notes it)", why: mayChangeApp, run: showSecrets},
+		{verb: "deny", where: onWaiting, help: "forget the key: it does not wait any more", why: mayDeny, run: deny},
+		{verb: "end sessions", where: onUser, class: disruptive, help: "end the person's terminals and logins", why: mayEndSessions, run: askEndSessions},
 		{verb: "go to job", where: onApp, help: "open the job that works on the app", why: needsJob, run: openAppJob},
 
 		{verb: "alerts", keys: []string{"!"}, hint: "alerts", where: always, help: "what needs attention, and the notices so far", run: alerts},
@@ -118,6 +121,16 @@ func (o object) scope() scope {
 		return onFound
 	case recordKind:
 		return onRecord
+	case userKind:
+		return onUser
+	case keyKind:
+		return onKey
+	case waitingKind:
+		return onWaiting
+	case tokenKind:
+		return onToken
+	case settingKind:
+		return onSetting
 	}
 	return always
 }
@@ -144,6 +157,8 @@ func mayOpen(c *Console, on object) string {
 		if p.at != tabActivity && on == appObject(p.id) {
 			return "this is " + p.view.Hostname + " · a lists what can be done with it"
 		}
+	case *settings:
+		return mayChangeSetting(c, on)
 	case *job:
 		if _, ok := c.world.App(p.view.AppID); !ok && on == jobObject(p.id) {
 			return "job " + on.id + " has no app to open"
@@ -225,15 +240,21 @@ func mayUpdate(c *Console, on object) string {
 }
 
 func mayDelete(c *Console, on object) string {
-	if on.kind == hostKind {
+	switch on.kind {
+	case hostKind:
 		return mayCareFor("empty")(c, on)
+	case userKind, keyKind, tokenKind:
+		return mayTakeAway(c, on)
 	}
 	return may(core.DeleteApp)(c, on)
 }
 
 func askDeleteOf(c *Console, on object) tea.Cmd {
-	if on.kind == hostKind {
+	switch on.kind {
+	case hostKind:
 		return askRemove(c, on)
+	case userKind, keyKind, tokenKind:
+		return askTakeAway(c, on)
 	}
 	return askDelete(c, on)
 }
@@ -378,6 +399,9 @@ func goBack(c *Console, _ object) tea.Cmd {
 			l.list().Unmark()
 			return nil
 		}
+	}
+	if p, ok := c.page().(interface{ up() bool }); ok && p.up() {
+		return nil
 	}
 	if c.back() {
 		return nil

@@ -103,6 +103,10 @@ func mayEdit(c *Console, on object) string {
 	switch on.kind {
 	case foundKind:
 		return mayAdopt(c, on)
+	case userKind:
+		return c.mayChange(on.id)
+	case settingKind:
+		return mayChangeSetting(c, on)
 	case appKind:
 	default:
 		return notYet("changing the configuration", always)(c, on)
@@ -128,6 +132,12 @@ func mayEdit(c *Console, on object) string {
 func edit(c *Console, on object) tea.Cmd {
 	if f, ok := c.foundOf(on); ok {
 		return c.push(newAdoptForm(f))
+	}
+	if u, ok := c.userOf(on); ok {
+		return c.push(userSheet(c, u))
+	}
+	if on.kind == settingKind {
+		return changeSetting(c, on)
 	}
 	a, ok := c.appOf(on)
 	if !ok {

@@ -40,6 +40,8 @@ type Console struct {
 	profile colorprofile.Profile
 	ascii   bool
 	theme   *ui.Theme
+	seen    terminal
+	prefs   prefs
 
 	w, h    int
 	world   *core.World
@@ -93,7 +95,9 @@ func New(o Options) tea.Model {
 		c.host = "proximity"
 	}
 	c.environment(o.Env)
-	c.theme = ui.NewTheme(c.profile, true, c.ascii)
+	c.seen = terminal{profile: c.profile, dark: true, ascii: c.ascii, loc: c.loc}
+	c.prefs = readPrefs(c.core.Place(c.actor, prefsKey))
+	c.dress()
 	c.resize(o.Width, o.Height)
 	c.keys = newKeymap()
 	c.world = c.core.World(c.actor)
@@ -112,6 +116,9 @@ func New(o Options) tea.Model {
 	}
 	c.place = &keeper{save: func(b []byte) error { return c.core.SavePlace(c.actor, placeKey, b) }}
 	c.restore(c.core.Place(c.actor, placeKey))
+	if c.prefs.Start == "overview" {
+		c.top, c.stack = 1, nil
+	}
 
 	move, leave := c.core.Enter(c.actor)
 	if move == nil {
@@ -193,11 +200,11 @@ func (c *Console) Init() tea.Cmd {
 // is drawn without a key: changes in between come with it.
 func (c *Console) beat(first bool) tea.Cmd {
 	c.tickGen++
-	gen, watch, ctx := c.tickGen, c.watch, c.ctx
+	gen, watch, ctx, pace := c.tickGen, c.watch, c.ctx, c.pace()
 	return func() tea.Msg {
 		if !first {
 			now := time.Now()
-			timer := time.NewTimer(now.Truncate(time.Second).Add(time.Second).Sub(now))
+			timer := time.NewTimer(now.Truncate(pace).Add(pace).Sub(now))
 			defer timer.Stop()
 			select {
 			case <-timer.C:
@@ -230,12 +237,13 @@ func (c *Console) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 		c.resize(m.Width, m.Height)
 		c.feed()
 	case tea.ColorProfileMsg:
-		if c.profile > colorprofile.ASCII {
-			c.profile = m.Profile
-			c.theme = ui.NewTheme(c.profile, c.theme.Dark, c.ascii)
+		if c.seen.profile > colorprofile.ASCII {
+			c.seen.profile = m.Profile
+			c.dress()
 		}
 	case tea.BackgroundColorMsg:
-		c.theme = ui.NewTheme(c.profile, m.IsDark(), c.ascii)
+		c.seen.dark = m.IsDark()
+		c.dress()
 	case beatMsg:
 		if m.gen == c.tickGen {
 			return c, c.onBeat(m)
@@ -254,6 +262,9 @@ func (c *Console) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 			c.say(good, m.text)
 		}
 		c.refresh()
+		if p, ok := c.page().(interface{ again(c *Console) tea.Cmd }); ok {
+			return c, p.again(c)
+		}
 	}
 	return c, nil
 }

@@ -6,13 +6,14 @@ package tui
 
 import (
 	"context"
+	"time"
 
 	"proximity/core"
 )
 
 // Core is what the console asks of the domain. *core.Core is one, the tests'
-// scripted world another. World, History, Settings, Catalogue, Categories and
-// CatalogueItem answer from memory; everything else is called off the event
+// scripted world another. World, History, Settings, SettingsList, About, Catalogue,
+// Categories and CatalogueItem answer from memory; everything else is called off the event
 // loop.
 type Core interface {
 	World(a core.Actor) *core.World
@@ -41,6 +42,9 @@ type Core interface {
 	CloneApp(ctx context.Context, a core.Actor, name string, r core.CloneRequest) (core.AppView, core.JobView, error)
 	CheckUpdate(ctx context.Context, a core.Actor, name string) (core.UpdateView, error)
 	UpdateApp(ctx context.Context, a core.Actor, name string, r core.UpdateRequest) (core.JobView, error)
+	SettingsList() []core.SettingView
+	SetSetting(ctx context.Context, a core.Actor, name, text string) (core.Settings, error)
+	About() core.About
 	AppSecrets(ctx context.Context, a core.Actor, name string) (map[string]string, error)
 
 	Jobs(ctx context.Context, a core.Actor, f core.JobFilter) ([]core.JobView, error)
@@ -55,6 +59,23 @@ type Core interface {
 	SyncNodes(ctx context.Context, a core.Actor, host string) (int, error)
 	TrustHost(ctx context.Context, a core.Actor, name string, accept []string) (core.HostView, error)
 	RemoveHost(ctx context.Context, a core.Actor, name string) error
+
+	Users(ctx context.Context, a core.Actor) ([]core.UserView, error)
+	AddUser(ctx context.Context, a core.Actor, name string, role core.Role, keyLines []string) error
+	SetRole(ctx context.Context, a core.Actor, name string, role core.Role) error
+	SetProfile(ctx context.Context, a core.Actor, name string, p core.Profile) (core.UserView, error)
+	SetPassword(ctx context.Context, a core.Actor, name, password string) error
+	EndSessions(ctx context.Context, a core.Actor, name string) (int, error)
+	RemoveUser(ctx context.Context, a core.Actor, name, heir string) error
+	UserKeys(ctx context.Context, a core.Actor, name string) ([]core.KeyView, error)
+	AddKeys(ctx context.Context, a core.Actor, name string, keyLines []string) error
+	RevokeKey(ctx context.Context, a core.Actor, fingerprint string) error
+	Knocks(ctx context.Context, a core.Actor) ([]core.KnockView, error)
+	ApproveKey(ctx context.Context, a core.Actor, fingerprint, name string, role core.Role) error
+	DenyKey(ctx context.Context, a core.Actor, fingerprint string) error
+	Tokens(ctx context.Context, a core.Actor) ([]core.TokenView, error)
+	CreateToken(ctx context.Context, a core.Actor, name string, scope core.Scope, life time.Duration) (core.TokenView, error)
+	RevokeToken(ctx context.Context, a core.Actor, id uint64) error
 
 	Place(a core.Actor, key string) []byte
 	SavePlace(a core.Actor, key string, blob []byte) error

@@ -29,9 +29,15 @@ const (
 	onFound  // a container that nobody manages
 	onRecord // of the audit
 	inDraft  // a form that is kept when it is left
+	inAccess
+	onUser
+	onKey
+	onWaiting // a key that waits for approval
+	onToken
+	onSetting
 
 	always   scope = 0
-	onObject       = onApp | onJob | onNode | onHost | onItem | onFound | onRecord
+	onObject       = onApp | onJob | onNode | onHost | onItem | onFound | onRecord | onUser | onKey | onWaiting | onToken | onSetting
 )
 
 // class says what stands between a key and its effect.

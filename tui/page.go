@@ -94,7 +94,7 @@ var screenOrder = [10]int{1, 2, 3, 4, 5, 6, 7, 8, 9, 0}
 // screens makes the ten screens.
 func screens() [10]page {
 	return [10]page{
-		0: later{0, "Settings will hold your theme, symbols and time zone, and the server's defaults."},
+		0: newSettings(),
 		1: newOverview(),
 		2: newApps(),
 		3: newCatalogue(),
@@ -102,7 +102,7 @@ func screens() [10]page {
 		5: later{5, "Backups will list every archive, its schedule and how to restore it."},
 		6: newJobs(),
 		7: newDiscover(),
-		8: later{8, "Access will list people, their keys, and keys that wait for approval."},
+		8: newAccess(),
 		9: newAudit(),
 	}
 }
@@ -201,6 +201,11 @@ const (
 	marksKind // the marked apps, by no id
 	foundKind
 	recordKind
+	userKind
+	keyKind
+	waitingKind // a key that waits for approval
+	tokenKind
+	settingKind
 )
 
 // object is something verbs act on.

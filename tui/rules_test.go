@@ -218,7 +218,7 @@ func TestOneKeyOneVerb(t *testing.T) {
 			t.Errorf("%q has no work or no help", b.verb)
 		}
 		for _, k := range b.keys {
-			if was := seen[k]; was != "" && !(k == "n" && b.where == inSearch || k == "n" && was == "next match" || k == "n" && was == "adopt" && b.verb == "new" || k == "r" && was == "restart" && b.verb == "retry") {
+			if was := seen[k]; was != "" && !(k == "n" && b.where == inSearch || k == "n" && was == "next match" || k == "n" && (was == "adopt" || was == "invite") && (b.verb == "new" || b.verb == "invite") || k == "r" && was == "restart" && b.verb == "retry") {
 				t.Errorf("%q is %s and %s", k, was, b.verb)
 			}
 			seen[k] = b.verb
@@ -301,7 +301,7 @@ func TestStoppingAJobAsks(t *testing.T) {
 // TestChangesAreGuarded is rule 6: what changes something and cannot be taken
 // back asks first, and what destroys wants the name typed; nothing else asks.
 func TestChangesAreGuarded(t *testing.T) {
-	want := map[string]class{"stop": disruptive, "restart": disruptive, "delete": destructive}
+	want := map[string]class{"stop": disruptive, "restart": disruptive, "delete": destructive, "end sessions": disruptive}
 	for _, b := range bindings() {
 		if b.class != want[b.verb] {
 			t.Errorf("%s is of class %d, want %d", b.verb, b.class, want[b.verb])

@@ -11,7 +11,8 @@ import (
 // undoable is the last thing this session did that can be taken back.
 type undoable struct {
 	jobs []uint64
-	what string // "adopting wiki"
+	what string                   // "adopting wiki"
+	take func(c *Console) tea.Cmd // takes it back, where no job does
 }
 
 // reversible are the kinds of jobs that core can take back.
@@ -23,23 +24,23 @@ func (c *Console) undoes(on object) undoable {
 	switch on.kind {
 	case appKind:
 		if a, ok := c.appOf(on); ok && a.Job != nil && !a.DeletesAt.IsZero() {
-			return undoable{[]uint64{a.Job.ID}, "deleting " + a.Hostname}
+			return undoable{jobs: []uint64{a.Job.ID}, what: "deleting " + a.Hostname}
 		}
 	case jobKind:
 		if j, ok := c.jobOf(on); ok && reversible(j.Kind) && (j.Kind == "delete") != j.Ended {
-			return undoable{[]uint64{j.ID}, j.Title}
+			return undoable{jobs: []uint64{j.ID}, what: j.Title}
 		}
 	case recordKind:
 		if v, ok := c.recordOf(on); ok && v.Undo {
-			return undoable{[]uint64{v.Job}, v.Action + " of " + v.Target}
+			return undoable{jobs: []uint64{v.Job}, what: v.Action + " of " + v.Target}
 		}
 	}
 	return c.undone
 }
 
 func mayUndo(c *Console, on object) string {
-	if u := c.undoes(on); len(u.jobs) == 0 {
-		return "nothing to take back: a delete that waits, an adoption or a change of a configuration can be"
+	if u := c.undoes(on); len(u.jobs) == 0 && u.take == nil {
+		return "nothing to take back: a delete that waits, an adoption, a change of a configuration, role or setting can be"
 	}
 	return ""
 }
@@ -50,6 +51,10 @@ func undo(c *Console, on object) tea.Cmd {
 		c.undone = undoable{} // once
 	}
 	c.say(info, "taking back: "+u.what)
+	if u.take != nil {
+		c.undone = undoable{}
+		return u.take(c)
+	}
 	return c.do("taken back: "+u.what, func(ctx context.Context) error {
 		for _, id := range u.jobs {
 			if _, err := c.core.Undo(ctx, c.actor, id); err != nil {
@@ -63,8 +68,13 @@ func undo(c *Console, on object) tea.Cmd {
 // canUndo remembers what was just begun, for z.
 func (c *Console) canUndo(what string, jobs []uint64) {
 	if len(jobs) > 0 {
-		c.undone = undoable{jobs, what}
+		c.undone = undoable{jobs: jobs, what: what}
 	}
+}
+
+// canTakeBack remembers what was just done, for z.
+func (c *Console) canTakeBack(what string, take func(c *Console) tea.Cmd) {
+	c.undone = undoable{what: what, take: take}
 }
 
 // waitWords is how long an app can be kept, in words.

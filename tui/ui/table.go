@@ -53,6 +53,7 @@ type Table struct {
 	shown int // rows drawn last, for paging
 	width []int
 	forW  int
+	Quiet bool // keys go elsewhere: the row under the cursor is not marked
 }
 
 // NewTable makes a table in natural order.
@@ -380,7 +381,7 @@ func (t *Table) Lines(th *Theme, w, h int) []string {
 	l := th.NewLine(w)
 	for i := t.top; i < len(t.view) && len(out) < h; i++ {
 		l.Reset(w)
-		t.row(l, width, t.view[i], i == t.at)
+		t.row(l, width, t.view[i], i == t.at && !t.Quiet)
 		out = append(out, l.String())
 	}
 	return out

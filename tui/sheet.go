@@ -1,0 +1,159 @@
+package tui
+
+import (
+	"context"
+	"errors"
+
+	tea "charm.land/bubbletea/v2"
+
+	"proximity/core"
+	"proximity/tui/ui"
+)
+
+// sheet is a small form over the page it was opened from. What it sends is
+// said in a notice once core has answered; a refusal leaves it open.
+type sheet struct {
+	at      int // the screen
+	crumb   string
+	heading string
+	about   string
+	form    ui.Form
+	send    func(c *Console, p *sheet) errand
+	check   func(p *sheet) (field, problem string) // before it is sent; nil = core alone
+	sending bool
+	gen     uint64
+	cx, cy  int
+}
+
+// errand is what a sheet asks of core; without a call there is nothing to ask.
+type errand struct {
+	done string // what is said once it is done
+	call func(ctx context.Context) error
+	then func(c *Console) // after that; nil = nothing
+}
+
+// newSheet makes a form of fields; do is what its button says.
+func newSheet(at int, heading, do string, fields ...*ui.Field) *sheet {
+	p := &sheet{at: at, crumb: heading, heading: heading, cx: -1, cy: -1}
+	p.form.Fields = append(fields, &ui.Field{Key: buttonGo, Kind: ui.ButtonField, Label: do}, &ui.Field{Key: buttonLeave, Kind: ui.ButtonField, Label: "Leave"})
+	p.form.Open()
+	return p
+}
+
+func (p *sheet) digit() int                                 { return p.at }
+func (p *sheet) crumbs(*Console) []string                   { return []string{p.crumb} }
+func (p *sheet) note(*Console) string                       { return "" }
+func (p *sheet) scope(*Console) scope                       { return inForm | inStack }
+func (p *sheet) on(*Console) object                         { return object{} }
+func (p *sheet) world(*Console)                             {}
+func (p *sheet) move(*Console, motion, int) bool            { return false }
+func (p *sheet) typing() bool                               { return p.form.Typing() && !p.sending }
+func (p *sheet) cursor() (x, y int)                         { return p.cx, p.cy }
+func (p *sheet) paste(_ *Console, s string) (tea.Cmd, bool) { return nil, p.form.Paste(s) }
+func (p *sheet) value(key string) string                    { return p.form.Field(key).Value() }
+
+// sheetAnswer is what became of a sheet that was sent.
+type sheetAnswer struct {
+	errand errand
+	err    error
+}
+
+func (p *sheet) submit(c *Console) tea.Cmd {
+	if p.sending {
+		c.say(info, "it is being sent already")
+		return nil
+	}
+	for _, f := range p.form.Fields {
+		f.Problem, f.Hint = "", ""
+	}
+	if p.check != nil {
+		if field, problem := p.check(p); problem != "" {
+			p.fault(field, problem, "")
+			c.say(warn, problem)
+			return nil
+		}
+	}
+	e := p.send(c, p)
+	if e.call == nil {
+		c.back()
+		c.say(info, "nothing was changed")
+		return nil
+	}
+	p.sending = true
+	p.gen++
+	gen, ctx := p.gen, c.ctx
+	return func() tea.Msg { return answer{p, gen, sheetAnswer{e, e.call(ctx)}} }
+}
+
+// fault puts what is wrong beside its field, or beside the button.
+func (p *sheet) fault(field, problem, hint string) {
+	f := p.form.Field(field)
+	if f == nil {
+		f = p.form.Field(buttonGo)
+	}
+	f.Problem, f.Hint = problem, hint
+	p.form.Go(f.Key)
+}
+
+func (p *sheet) receive(c *Console, gen uint64, body any) tea.Cmd {
+	a, ok := body.(sheetAnswer)
+	if !ok || gen != p.gen {
+		return nil
+	}
+	p.sending = false
+	if a.err != nil {
+		c.fail("", a.err)
+		var e *core.Error
+		if errors.As(a.err, &e) {
+			p.fault(e.Field, e.Text, e.Hint)
+		}
+		return nil
+	}
+	if c.page() == page(p) {
+		c.back()
+	}
+	c.say(good, a.errand.done)
+	if a.errand.then != nil {
+		a.errand.then(c)
+	}
+	return c.opened(c.page()) // what it shows has changed
+}
+
+func (p *sheet) edit(c *Console, key, text string) (tea.Cmd, bool) {
+	if key == "esc" {
+		c.back()
+		c.say(info, "nothing was changed")
+		return nil, true
+	}
+	if p.sending {
+		return nil, false
+	}
+	used, _, pressed := p.form.Key(key, text)
+	switch pressed {
+	case buttonGo:
+		return p.submit(c), true
+	case buttonLeave:
+		return p.edit(c, "esc", "")
+	}
+	return nil, used
+}
+
+func (p *sheet) body(c *Console, w, h int) []string {
+	l := c.theme.NewLine(w)
+	out := []string{l.Space(1).Add(ui.Strong, p.heading).String()}
+	if p.about != "" && h >= 12 {
+		for _, s := range ui.Wrap(p.about, w-4) {
+			l := c.theme.NewLine(w)
+			out = append(out, l.Space(2).Add(ui.Muted, s).String())
+		}
+	}
+	if h >= 12 {
+		out = append(out, "")
+	}
+	lines, cx, cy := p.form.Lines(c.theme, w, max(2, h-len(out)), 0)
+	p.cx, p.cy = cx, cy
+	if cy >= 0 {
+		p.cy = cy + len(out)
+	}
+	return append(out, lines...)
+}
