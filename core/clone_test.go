@@ -277,22 +277,22 @@ func TestWhatIsNotOurCopyIsNeverDestroyed(t *testing.T) {
 	net := map[int]pve.Net{0: {MAC: "BC:24:11:00:00:09"}}
 	own := map[int]pve.Net{0: {MAC: a.MAC}}
 	for _, x := range []struct {
-		name   string
-		cfg    pve.GuestConfig
-		status AppStatus
-		want   ownership
+		name string
+		cfg  pve.GuestConfig
+		bare bool
+		want ownership
 	}{
-		{"a lock and nothing else", pve.GuestConfig{Lock: "create"}, StatusCloning, unready},
-		{"being copied", pve.GuestConfig{Lock: "create", Nets: net, Description: mark}, StatusCloning, unready},
-		{"copied", pve.GuestConfig{Nets: net, Description: mark}, StatusCloning, undressed},
-		{"dressed", pve.GuestConfig{Nets: own, Description: mark}, StatusCloning, ours},
-		{"a stranger's copy of our source", pve.GuestConfig{Nets: net, Description: other}, StatusCloning, foreign},
-		{"a stranger being made", pve.GuestConfig{Lock: "create", Nets: net, Description: "mine"}, StatusCloning, foreign},
-		{"another installation's", pve.GuestConfig{Nets: net, Description: strings.Replace(mark, "one", "two", 1)}, StatusCloning, foreign},
-		{"our mark alone, once it is made", pve.GuestConfig{Nets: net, Description: mark}, StatusRunning, foreign},
-		{"our MAC alone", pve.GuestConfig{Nets: own}, StatusCloning, foreign},
+		{"a lock and nothing else", pve.GuestConfig{Lock: "create"}, true, unready},
+		{"being copied", pve.GuestConfig{Lock: "create", Nets: net, Description: mark}, true, unready},
+		{"copied", pve.GuestConfig{Nets: net, Description: mark}, true, undressed},
+		{"dressed", pve.GuestConfig{Nets: own, Description: mark}, true, ours},
+		{"a stranger's copy of our source", pve.GuestConfig{Nets: net, Description: other}, true, foreign},
+		{"a stranger being made", pve.GuestConfig{Lock: "create", Nets: net, Description: "mine"}, true, foreign},
+		{"another installation's", pve.GuestConfig{Nets: net, Description: strings.Replace(mark, "one", "two", 1)}, true, foreign},
+		{"our mark alone, once it is made", pve.GuestConfig{Nets: net, Description: mark}, false, foreign},
+		{"our MAC alone", pve.GuestConfig{Nets: own}, true, foreign},
 	} {
-		a.Status = x.status
+		a.Bare = x.bare
 		if got := c.judge(x.cfg, a); got != x.want {
 			t.Errorf("%s: judged %d, want %d", x.name, got, x.want)
 		}

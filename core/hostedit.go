@@ -300,6 +300,11 @@ func (c *Core) removeHostTx(tx *store.Tx, name string) error {
 	if len(living) > 0 {
 		return &Error{Kind: ErrConflict, Text: fmt.Sprintf("%d apps live on host %s: %s", len(living), name, listed(living, 10)), Hint: "delete them first, or disable the host: hosts disable " + name}
 	}
+	for _, b := range c.shelf.list() {
+		if b.Host == name && b.underWay() {
+			return b.free()
+		}
+	}
 	if err := c.hostTable.Delete(tx, name); err != nil {
 		return err
 	}
