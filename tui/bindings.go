@@ -33,6 +33,7 @@ func bindings() []*binding {
 		{verb: "adopt", keys: []string{"n"}, hint: "adopt", where: onFound, help: "manage the container as it is, or all marked ones", why: mayAdopt, run: adoptFound},
 		{verb: "invite", keys: []string{"n"}, hint: "invite", where: inAccess, help: "let somebody in; a key, a token; approve a key that waits", why: mayInvite, run: invite},
 		{verb: "undo", keys: []string{"z"}, hint: "undo", where: always, help: "take back a delete that waits, an adoption, a change of a configuration, role or setting", why: mayUndo, run: undo},
+		{verb: "add host", keys: []string{"n"}, hint: "add host", where: inHosts, help: "connect a Proxmox host", why: mayAddHost, run: addHost},
 		{verb: "new", keys: []string{"n"}, hint: "deploy", where: always, help: "deploy an app", why: mayDeploy, run: deployNew},
 		{verb: "clone", keys: []string{"c"}, hint: "clone", inLog: noHint, where: onApp, help: "make a second app with all its data", why: mayClone, run: askClone},
 		{verb: "update", keys: []string{"u"}, hint: "update", inLog: noHint, where: onApp, help: "show what an update would change, and take it", why: mayUpdate, run: askUpdate},

@@ -2,10 +2,12 @@ package tui
 
 import (
 	"context"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
+	tea "charm.land/bubbletea/v2"
 	"github.com/charmbracelet/x/ansi"
 
 	"proximity/core"
@@ -60,7 +62,17 @@ func (s *scripted) TestHost(context.Context, core.Actor, string) ([]core.HostChe
 }
 
 func (s *scripted) EditHost(_ context.Context, _ core.Actor, name string, e core.HostEdit) (core.HostView, error) {
-	return core.HostView{Name: name}, s.noted("EditHost " + name + map[bool]string{true: " disabled"}[e.Disabled != nil && *e.Disabled])
+	off := map[bool]string{true: "disabled"}[e.Disabled != nil && *e.Disabled]
+	return core.HostView{Name: name}, s.noted(strings.Join(strings.Fields(strings.Join([]string{"EditHost", name, off, e.URL, e.TokenID, e.TokenSecret, e.User, e.Password, e.Fingerprint}, " ")), " "))
+}
+
+func (s *scripted) ProbeHost(_ context.Context, _ core.Actor, url string) (core.Certificate, error) {
+	return core.Certificate{Fingerprint: "AA:BB:CC", Subject: "CN=pve7", Trusted: strings.Contains(url, "trusted")}, s.noted("ProbeHost " + url)
+}
+
+func (s *scripted) AddHost(_ context.Context, _ core.Actor, r core.AddHostRequest) (core.HostView, error) {
+	err := s.noted(strings.Join([]string{"AddHost", r.Name, r.URL, r.TokenID, r.TokenSecret, r.User, r.Password, strconv.Quote(r.SSHKey), r.Fingerprint}, " "))
+	return core.HostView{Name: r.Name}, err
 }
 
 func (s *scripted) SetDefaultHost(_ context.Context, _ core.Actor, name string) (core.HostView, error) {
@@ -207,4 +219,57 @@ func TestHostsAreLookedAfter(t *testing.T) {
 	if got := ansi.Strip(at(t, s, look{w: 80, h: 24}, []string{"4", "down", "down", "down"}).View().Content); !strings.Contains(got, "SHA256:new") {
 		t.Error("at 80x24 the new key is not shown")
 	}
+}
+
+// TestAHostIsConnected: nothing secret is sent before its certificate was
+// accepted; a private key is pasted whole.
+func TestAHostIsConnected(t *testing.T) {
+	s := newScripted()
+	c := at(t, s, look{}, []string{"4", "n"})
+	expect(t, c, "Connect a Proxmox host", "Account", "SSH to the nodes")
+	press(c, "ctrl+s")
+	expect(t, c, "the host needs a name")
+	typed(c, "attic")
+	press(c, "tab")
+	typed(c, "https://10.0.0.9:8006")
+	press(c, "tab")
+	typed(c, "proximity@pve!main")
+	press(c, "tab")
+	typed(c, "hunter2")
+	expect(t, c, "•••••••")
+	press(c, "tab", "space", "tab", "tab", "tab")
+	c.Update(tea.PasteMsg{Content: "no key"})
+	c.Update(tea.PasteMsg{Content: "-----BEGIN OPENSSH PRIVATE KEY-----\r\nabc\r\n-----END OPENSSH PRIVATE KEY-----\r\n"})
+	expect(t, c, "a private key is pasted")
+	press(c, "ctrl+s")
+	expect(t, c, "Certificate of https://10.0.0.9:8006", "AA:BB:CC", "nothing has been sent yet")
+	if got := s.done(); got != "ProbeHost https://10.0.0.9:8006" {
+		t.Fatalf("before anybody has looked at the certificate: %q", got)
+	}
+	pause(c)
+	press(c, "enter")
+	expect(t, c, "✓ attic is connected")
+	if got := s.done(); got != `ProbeHost https://10.0.0.9:8006, AddHost attic https://10.0.0.9:8006 proximity@pve!main hunter2   "-----BEGIN OPENSSH PRIVATE KEY-----\nabc\n-----END OPENSSH PRIVATE KEY-----\n" AA:BB:CC` {
+		t.Errorf("did %q", got)
+	}
+
+	s = newScripted()
+	c = at(t, s, look{}, []string{"4", "e"})
+	expect(t, c, "Change how homelab is reached", "unchanged")
+	press(c, "ctrl+s")
+	expect(t, c, "nothing is another than it was")
+	typed(c, "https://trusted:8006")
+	press(c, "tab")
+	typed(c, "root@pam")
+	press(c, "tab")
+	typed(c, "secret")
+	press(c, "ctrl+s")
+	if got := s.done(); got != "ProbeHost https://trusted:8006, EditHost homelab https://trusted:8006 root@pam secret" {
+		t.Errorf("did %q", got)
+	}
+	s = newScripted()
+	s.fail = &core.Error{Kind: core.ErrInvalid, Field: "credentials", Text: "no secret is given for x@pam", Hint: "give it"}
+	c = at(t, s, look{}, []string{"4", "e", "tab", "x", "ctrl+s"})
+	expect(t, c, "× no secret is given for x@pam")
+	expect(t, at(t, newScripted(), look{role: core.RoleOperator}, []string{"4", "n"}), "may not change hosts")
 }

@@ -107,6 +107,8 @@ func mayEdit(c *Console, on object) string {
 		return c.mayChange(on.id)
 	case settingKind:
 		return mayChangeSetting(c, on)
+	case hostKind, nodeKind:
+		return mayCareFor("")(c, on)
 	case appKind:
 	default:
 		return notYet("changing the configuration", always)(c, on)
@@ -138,6 +140,9 @@ func edit(c *Console, on object) tea.Cmd {
 	}
 	if on.kind == settingKind {
 		return changeSetting(c, on)
+	}
+	if h, ok := c.hostAt(on); ok && (on.kind == hostKind || on.kind == nodeKind) {
+		return c.push(newHostForm(h))
 	}
 	a, ok := c.appOf(on)
 	if !ok {

@@ -183,6 +183,16 @@ type answer struct {
 	body any
 }
 
+// told reports the answer to what was asked to be done: it is told even if its
+// page is closed.
+func told(body any) bool {
+	switch body.(type) {
+	case deployAnswer, configDone, cloneBegun, updateBegun, hostDone:
+		return true
+	}
+	return false
+}
+
 // doneMsg is the result of a command whose end is only worth a notice.
 type doneMsg struct {
 	text string
@@ -249,8 +259,7 @@ func (c *Console) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 			return c, c.onBeat(m)
 		}
 	case answer:
-		// What was asked to be done is told even if its page is closed.
-		if _, deed := m.body.(deployAnswer); deed || c.open(m.to) {
+		if told(m.body) || c.open(m.to) {
 			return c, m.to.receive(c, m.gen, m.body)
 		}
 	case deed:

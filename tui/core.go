@@ -54,6 +54,8 @@ type Core interface {
 	Refresh(host string)
 
 	TestHost(ctx context.Context, a core.Actor, name string) ([]core.HostCheck, error)
+	ProbeHost(ctx context.Context, a core.Actor, address string) (core.Certificate, error)
+	AddHost(ctx context.Context, a core.Actor, r core.AddHostRequest) (core.HostView, error)
 	EditHost(ctx context.Context, a core.Actor, name string, e core.HostEdit) (core.HostView, error)
 	SetDefaultHost(ctx context.Context, a core.Actor, name string) (core.HostView, error)
 	SyncNodes(ctx context.Context, a core.Actor, host string) (int, error)

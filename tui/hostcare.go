@@ -23,6 +23,11 @@ func hostVerbs() []*binding {
 	}
 }
 
+// addHost opens the form that connects a host.
+func addHost(c *Console, _ object) tea.Cmd { return c.push(newHostForm(core.HostView{})) }
+
+func mayAddHost(c *Console, _ object) string { return refusal(c.actor.May(core.VerbChangeHosts, "")) }
+
 // hostAt finds the host an object is on.
 func (c *Console) hostAt(on object) (core.HostView, bool) {
 	name := hostOf(on)

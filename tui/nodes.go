@@ -55,7 +55,7 @@ func (p *nodes) note(c *Console) string {
 }
 
 func (p *nodes) scope(*Console) scope {
-	return inList | inTable | p.at().scope()
+	return inList | inTable | inHosts | p.at().scope()
 }
 
 func (p *nodes) on(*Console) object { return p.at() }

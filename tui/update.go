@@ -172,12 +172,12 @@ func (d *updater) head(c *Console, w int) []string {
 	var out []string
 	l := c.theme.NewLine(w)
 	row := func(role ui.Role, what, text string) {
-		for i, s := range ui.Wrap(text, w-11) {
+		for i, s := range ui.Wrap(text, w-13) {
 			l.Reset(w)
 			if i == 0 {
-				l.Cell(ui.Muted, what, 10)
+				l.Cell(ui.Muted, what, 12)
 			}
-			l.To(10)
+			l.To(12)
 			out = append(out, l.Add(role, s).String())
 		}
 	}

@@ -23,7 +23,7 @@ func welcome(c *Console, w int) []string {
 		add(ui.Text, 2, "An admin connects the first Proxmox host: "+refusal(err)+".")
 		return out
 	}
-	add(ui.Text, 2, "1  Connect a Proxmox host. In a shell, with its root password on stdin:")
+	add(ui.Text, 2, "1  Connect a Proxmox host: 4, then n. Or in a shell, with its root password on stdin:")
 	add(ui.Accent, 5, "ssh "+c.host+" hosts add NAME https://ADDRESS:8006 --user root@pam --password-stdin")
 	add(ui.Muted, 5, "It shows the fingerprint of the certificate and says how to go on once you have compared it.")
 	gap()
