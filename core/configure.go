@@ -23,6 +23,7 @@ type ConfigChange struct {
 	DiskGB   *int              `json:"disk_gb,omitempty"` // a disk only grows
 	Hostname *string           `json:"hostname,omitempty"`
 	Values   map[string]string `json:"values,omitempty"`
+	Base     string            `json:"base,omitempty"` // the revision that was looked at; another one now: ErrConflict. "" does not care
 }
 
 // ConfigView is what of an app can be configured.
@@ -33,6 +34,7 @@ type ConfigView struct {
 	MemoryMB int           `json:"memory_mb"`
 	SwapMB   int           `json:"swap_mb"`
 	DiskGB   int           `json:"disk_gb"`
+	Revision string        `json:"revision"` // another one once anything of it has changed
 	Fields   []ConfigField `json:"fields,omitempty"`
 }
 
@@ -57,7 +59,7 @@ func (c *Core) AppConfig(_ context.Context, a Actor, name string) (ConfigView, e
 	if err != nil {
 		return ConfigView{}, err
 	}
-	v := ConfigView{App: rec.ID, Hostname: rec.Hostname, Cores: rec.Cores, MemoryMB: rec.MemoryMB, SwapMB: rec.SwapMB, DiskGB: rec.DiskGB}
+	v := ConfigView{App: rec.ID, Hostname: rec.Hostname, Cores: rec.Cores, MemoryMB: rec.MemoryMB, SwapMB: rec.SwapMB, DiskGB: rec.DiskGB, Revision: configOf(rec).revision()}
 	m := c.manifestOf(rec)
 	if m == nil {
 		return v, nil
@@ -104,6 +106,9 @@ func (c *Core) change(a Actor, rec app, r ConfigChange, records []app) (*change,
 	if err := ch.allowed(c, a); err != nil {
 		return nil, err
 	}
+	if r.Base != "" && r.Base != configOf(rec).revision() {
+		return nil, c.overtaken(rec)
+	}
 	ch.sizes(r)
 	ch.room(c)
 	if r.Hostname != nil && *r.Hostname != rec.Hostname {
@@ -120,6 +125,22 @@ func (c *Core) change(a Actor, rec app, r ConfigChange, records []app) (*change,
 		ch.problem(&Error{Kind: ErrConflict, Text: "that is how " + rec.Hostname + " is already", Hint: "`config " + rec.Hostname + "` shows it"})
 	}
 	return ch, nil
+}
+
+// overtaken says who configured an app since somebody looked, and how.
+func (c *Core) overtaken(rec app) error {
+	e := &Error{Kind: ErrConflict, Field: "base", Text: rec.Hostname + " was configured meanwhile", Hint: "look again, then send what you still want"}
+	list, err := c.engine.List(jobs.Filter{Subject: rec.ID, Limit: 20})
+	if err != nil {
+		return err
+	}
+	for _, j := range list {
+		if d, err := jobs.DataOf[configuring](j); err == nil && j.Kind == "configure" && j.State == jobs.Succeeded {
+			e.Text = fmt.Sprintf("%s changed %s meanwhile: %s", j.Owner, rec.Hostname, SafeText(strings.Join(d.Changes, ", "), 200))
+			break
+		}
+	}
+	return e
 }
 
 // allowed refuses a change that the app's state, or the actor's role, does not

@@ -219,3 +219,21 @@ func TestTheConfigurationIsShownWithoutSecrets(t *testing.T) {
 		t.Errorf("another user sees it: %v", err)
 	}
 }
+
+func TestWhoIsOvertakenIsToldByWhom(t *testing.T) {
+	t.Parallel()
+	r, _ := reader(t)
+	seen, err := r.AppConfig(t.Context(), admin, "reader")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dev := Actor{User: "dev", Role: RoleOperator, Via: ViaSSH}
+	two, more := 2, 1536
+	r.done(r.ConfigureApp(t.Context(), dev, "reader", ConfigChange{MemoryMB: &more, Base: seen.Revision}))
+	_, err = r.ConfigureApp(t.Context(), admin, "reader", ConfigChange{Cores: &two, Base: seen.Revision})
+	if !errors.Is(err, ErrConflict) || !strings.Contains(err.Error(), "dev changed reader meanwhile: memory 1024 → 1536 MB") {
+		t.Errorf("the second is told %v", err)
+	}
+	now, _ := r.AppConfig(t.Context(), admin, "reader")
+	r.done(r.ConfigureApp(t.Context(), admin, "reader", ConfigChange{Cores: &two, Base: now.Revision}))
+}

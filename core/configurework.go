@@ -3,6 +3,9 @@ package core
 import (
 	"cmp"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strconv"
@@ -23,6 +26,13 @@ type appConfig struct {
 
 func configOf(a app) appConfig {
 	return appConfig{a.Hostname, a.Cores, a.MemoryMB, a.SwapMB, a.DiskGB, a.Values, a.Sealed}
+}
+
+// revision names it, so that a change can be noticed.
+func (k appConfig) revision() string {
+	b, _ := json.Marshal(k) // numbers and text: cannot fail
+	sum := sha256.Sum256(b)
+	return hex.EncodeToString(sum[:8])
 }
 
 // into writes it into a record, but for the disk: a disk never shrinks.

@@ -15,7 +15,6 @@ import (
 type audit struct {
 	table   *ui.Table
 	rows    auditRows
-	gen     uint64
 	asking  bool
 	asked   time.Time // the newest were last asked for
 	whole   bool      // there are no older ones than those shown

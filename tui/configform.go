@@ -1,6 +1,7 @@
 package tui
 
 import (
+	"errors"
 	"strconv"
 	"strings"
 
@@ -63,49 +64,74 @@ func (p *configForm) opened(c *Console) tea.Cmd {
 // load makes the fields of the configuration as it is.
 func (p *configForm) load(v core.ConfigView) {
 	p.was, p.loaded = v, true
-	text := func(key, label, help, value string) *ui.Field {
-		f := &ui.Field{Key: key, Label: label, Help: help, Input: ui.Input{Max: 63}}
-		f.Input.Set(value)
-		return f
-	}
-	number := func(key, label, unit, help string, n int) *ui.Field {
-		f := text(key, label, help, strconv.Itoa(n))
-		f.Kind, f.Unit, f.Input.Max = ui.NumberField, unit, 8
-		return f
+	number := func(key, label, unit, help string) *ui.Field {
+		return &ui.Field{Key: key, Label: label, Unit: unit, Help: help, Kind: ui.NumberField, Input: ui.Input{Max: 8}}
 	}
 	p.form.Fields = []*ui.Field{
-		text(fieldName, "Name", "its hostname, and the container's", v.Hostname),
-		number(fieldCores, "CPU cores", "", "", v.Cores),
-		number(fieldMemory, "Memory", "MB", "", v.MemoryMB),
-		number(fieldSwap, "Swap", "MB", "", v.SwapMB),
-		number(fieldDisk, "Disk", "GB", "can only grow, and not be taken back", v.DiskGB),
+		{Key: fieldName, Label: "Name", Help: "its hostname, and the container's", Input: ui.Input{Max: 63}},
+		number(fieldCores, "CPU cores", "", ""),
+		number(fieldMemory, "Memory", "MB", ""),
+		number(fieldSwap, "Swap", "MB", ""),
+		number(fieldDisk, "Disk", "GB", "can only grow, and not be taken back"),
 	}
 	for _, f := range v.Fields {
 		if f.Hidden || f.Immutable {
 			continue
 		}
 		x := manifestField(f.FieldView)
-		x.Default = ""
-		switch {
-		case f.Secret && f.Set:
+		if x.Default = ""; f.Secret && f.Set {
 			x.Default, x.Help = "unchanged", "leave empty to keep it"
-		case x.Kind == ui.ToggleField:
-			x.On = f.Value == "true"
-		case x.Kind == ui.SelectField:
-			x.Choose(f.Value)
-		default:
-			x.Input.Set(f.Value)
 		}
 		p.form.Fields = append(p.form.Fields, x)
+	}
+	for key, value := range filled(v) {
+		set(p.form.Field(key), value)
 	}
 	p.form.Fields = append(p.form.Fields, &ui.Field{Key: buttonGo, Kind: ui.ButtonField, Label: "Save"}, &ui.Field{Key: buttonLeave, Kind: ui.ButtonField, Label: "Leave"})
 	p.form.Open()
 	p.form.Go(fieldMemory)
 }
 
+// filled are the values of the fields, by key; those of secrets are not known.
+func filled(v core.ConfigView) map[string]string {
+	values := map[string]string{fieldName: v.Hostname, fieldCores: strconv.Itoa(v.Cores), fieldMemory: strconv.Itoa(v.MemoryMB),
+		fieldSwap: strconv.Itoa(v.SwapMB), fieldDisk: strconv.Itoa(v.DiskGB)}
+	for _, f := range v.Fields {
+		if !f.Secret {
+			values["values."+f.Key] = f.Value
+		}
+	}
+	return values
+}
+
+// set fills a field in; nil is one that is not asked for.
+func set(f *ui.Field, value string) {
+	switch {
+	case f == nil:
+	case f.Kind == ui.ToggleField:
+		f.On = value == "true"
+	case f.Kind == ui.SelectField:
+		f.Choose(value)
+	default:
+		f.Input.Set(value)
+	}
+}
+
+// rebase holds what is typed against another configuration: what was left as it
+// was becomes as it is now.
+func (p *configForm) rebase(v core.ConfigView) {
+	before := filled(p.was)
+	for key, value := range filled(v) {
+		if f := p.form.Field(key); f != nil && f.Value() == before[key] {
+			set(f, value)
+		}
+	}
+	p.was = v
+}
+
 // change is the form as core wants it: only what is another now.
 func (p *configForm) change() core.ConfigChange {
-	var ch core.ConfigChange
+	ch := core.ConfigChange{Base: p.was.Revision}
 	number := func(key string, was int, to **int) {
 		if n, err := strconv.Atoi(p.form.Field(key).Value()); err == nil && n != was {
 			*to = &n
@@ -179,8 +205,13 @@ func (p *configForm) submit(c *Console) tea.Cmd {
 func (p *configForm) receive(c *Console, gen uint64, body any) tea.Cmd {
 	switch a := body.(type) {
 	case configAnswer:
-		if p.err = a.err; a.err == nil && !p.loaded {
+		switch p.err = a.err; {
+		case a.err != nil:
+		case !p.loaded:
 			p.load(a.view)
+		default: // somebody else was faster: what is typed here is held against theirs
+			p.rebase(a.view)
+			return p.ask(c)
 		}
 	case configCheck:
 		if gen == p.gen {
@@ -190,11 +221,7 @@ func (p *configForm) receive(c *Console, gen uint64, body any) tea.Cmd {
 	case configDone:
 		p.sending = false
 		if a.err != nil {
-			c.fail("", a.err)
-			if e, ok := a.err.(*core.Error); ok && e.Field != "" {
-				p.form.Go(formKey(e.Field))
-			}
-			return nil
+			return p.refused(c, a.err)
 		}
 		c.say(good, "changing "+p.name+": job "+jobID(a.job.ID)+" · z takes it back once it is done")
 		c.canUndo("the change of "+p.name, []uint64{a.job.ID})
@@ -202,6 +229,21 @@ func (p *configForm) receive(c *Console, gen uint64, body any) tea.Cmd {
 		if c.page() == page(p) {
 			c.back()
 		}
+	}
+	return nil
+}
+
+// refused says why nothing was changed. Where somebody else was faster, the form
+// stays as it is over their configuration: to be sent again, or left.
+func (p *configForm) refused(c *Console, err error) tea.Cmd {
+	var e *core.Error
+	if errors.As(err, &e) && e.Field == "base" {
+		c.say(warn, e.Text+" · ctrl+s keeps yours, esc takes theirs")
+		return p.opened(c)
+	}
+	c.fail("", err)
+	if e != nil && e.Field != "" {
+		p.form.Go(formKey(e.Field))
 	}
 	return nil
 }

@@ -441,7 +441,7 @@ func (c *Console) wrecked(on object) (core.AppView, bool) {
 func (c *Console) wayOut(w int, a *core.AppView) *ui.Line {
 	l := c.theme.NewLine(w)
 	if c.obstacle(core.DeleteApp, a).short == "" {
-		l.Add(ui.Key, "d").Add(ui.Muted, " delete")
+		l.Add(ui.Key, "d").Add(ui.Muted, map[bool]string{true: " forget", false: " delete"}[a.Lost])
 	}
 	if mayDeploy(c, object{}) == "" {
 		if l.W() > 0 {

@@ -42,11 +42,13 @@ type scripted struct {
 	fail    error         // of every call that can fail
 	options []core.DeleteOptions
 	changes []core.ConfigChange
-	adopts  []core.AdoptRequest
-	found   []core.FoundGuest
-	records []core.AuditView // newest first
-	chain   core.AuditCheck
-	past    []core.JobView
+
+	overtaken string // somebody was faster: what ConfigureApp answers
+	adopts    []core.AdoptRequest
+	found     []core.FoundGuest
+	records   []core.AuditView // newest first
+	chain     core.AuditCheck
+	past      []core.JobView
 }
 
 func (s *scripted) called(name string) {
@@ -229,7 +231,10 @@ func (s *scripted) Undo(_ context.Context, _ core.Actor, id uint64) (core.JobVie
 
 func (s *scripted) AppConfig(_ context.Context, _ core.Actor, id string) (core.ConfigView, error) {
 	s.called("AppConfig")
-	v := core.ConfigView{App: id, Hostname: "gitea", Cores: 2, MemoryMB: 2048, SwapMB: 512, DiskGB: 20}
+	v := core.ConfigView{App: id, Hostname: "gitea", Cores: 2, MemoryMB: 2048, SwapMB: 512, DiskGB: 20, Revision: "mine"}
+	if s.count("ConfigureApp") > 0 && s.overtaken != "" {
+		v.Cores, v.Revision = 4, "theirs"
+	}
 	for _, f := range shelf()[4].Fields {
 		v.Fields = append(v.Fields, core.ConfigField{FieldView: f, Value: f.Default, Set: f.Default != "" || f.Secret, Immutable: f.Key == "ADMIN_USER"})
 	}
@@ -256,6 +261,9 @@ func (s *scripted) ConfigureApp(_ context.Context, _ core.Actor, id string, ch c
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.changes = append(s.changes, ch)
+	if s.overtaken != "" && ch.Base != "theirs" {
+		return core.JobView{}, &core.Error{Kind: core.ErrConflict, Field: "base", Text: s.overtaken, Hint: "look again"}
+	}
 	return core.JobView{ID: 950, Kind: "configure", Title: "configure gitea", AppID: id, Owner: "ops", State: "running"}, s.fail
 }
 

@@ -232,3 +232,19 @@ func TestActivityReachesBack(t *testing.T) {
 	c := at(t, s, look{}, []string{"2", "down", "down", "enter", "right", "right"})
 	expect(t, c, "[Activity]", "restart gitea", "dev")
 }
+
+// TestConfigOvertaken: who is told that somebody else was faster still has what
+// they typed, and sends it again or leaves it.
+func TestConfigOvertaken(t *testing.T) {
+	s := newScripted()
+	s.overtaken = "dev changed gitea meanwhile: cores 2 → 4"
+	c := at(t, s, look{}, []string{"2", "down", "down", "e", "backspace", "backspace", "backspace", "backspace"})
+	typed(c, "4096")
+	press(c, "ctrl+s")
+	expect(t, c, "dev changed gitea meanwhile: cores 2 → 4 · ctrl+s keeps yours, esc takes theirs", "4096")
+	press(c, "ctrl+s")
+	if n := len(s.changes); n != 2 || s.changes[1].Base != "theirs" || *s.changes[1].MemoryMB != 4096 || s.changes[1].Cores != nil {
+		t.Fatalf("asked for %+v", s.changes)
+	}
+	expect(t, c, "changing gitea: job 950")
+}
