@@ -495,6 +495,8 @@ func TestSettingsAreCheckedAndKept(t *testing.T) {
 	}{
 		{"cores", "8", nil, "8"}, {"cores", "many", ErrInvalid, "8"}, {"cores", "0", ErrInvalid, "8"}, {"dns", "1.1.1.1,9.9.9.9", nil, "1.1.1.1, 9.9.9.9"}, {"dns", "", ErrInvalid, "1.1.1.1, 9.9.9.9"},
 		{"delete-wait", "1h30m", nil, "1h30m"}, {"delete-wait", "1s", ErrInvalid, "1h30m"}, {"delete-wait", "90s", nil, "1m30s"}, {"subnet", "10.9.0.0/16", ErrInvalid, "10.0.0.0/24"}, {"cores", "4", nil, "4"},
+		{"subnet", "10.9.0.0/29 10.9.0.1", nil, "10.9.0.0/29"}, {"gateway", "10.9.0.2", nil, "10.9.0.2"}, {"network", "magic", ErrInvalid, "dhcp"}, {"network", "static", nil, "static"},
+		{"reserved", "10.9.0.3-10.9.0.4, 10.9.0.5", nil, "10.9.0.3-10.9.0.4, 10.9.0.5"}, {"reserved", "10.9.0.0/29", ErrInvalid, "10.9.0.3-10.9.0.4, 10.9.0.5"}, {"reserved", "none", nil, "none"},
 	} {
 		if _, err := c.SetSetting(t.Context(), admin, k.key, k.value); kindOf(err) != k.want {
 			t.Errorf("%s %q: %v, want %v", k.key, k.value, err, k.want)
@@ -520,7 +522,7 @@ func TestSettingsAreCheckedAndKept(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	if s := c.Settings(); s.Cores != 4 || len(s.GuestNetworks) != 1 || s.GuestNetworks[0] != "192.168.7.0/24" || s.UpdatedAt.IsZero() {
+	if s := c.Settings(); s.Cores != 4 || len(s.GuestNetworks) != 1 || s.GuestNetworks[0] != "192.168.7.0/24" || s.Network != NetworkStatic || s.UpdatedAt.IsZero() {
 		t.Errorf("after a restart: %+v", s)
 	}
 }

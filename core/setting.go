@@ -1,6 +1,7 @@
 package core
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/netip"
@@ -47,7 +48,7 @@ func settingKeys() []settingKey {
 	}
 	list := func(name, help string, at func(*Settings) *[]string) settingKey {
 		return settingKey{name: name, help: help, get: func(s Settings) string { return strings.Join(*at(&s), ", ") }, set: func(s *Settings, text string) error {
-			*at(s) = strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == ' ' })
+			*at(s) = fields(text)
 			return nil
 		}}
 	}
@@ -57,9 +58,25 @@ func settingKeys() []settingKey {
 		number("disk", "GB, of apps that ask for none", func(s *Settings) *int { return &s.DiskGB }),
 		number("swap", "MB, of apps that ask for none", func(s *Settings) *int { return &s.SwapMB }),
 		word("bridge", "that new containers are connected to", func(s *Settings) *string { return &s.Bridge }),
-		word("subnet", "of new containers", func(s *Settings) *string { return &s.Subnet }),
+		{name: "subnet", help: "of new containers; with its gateway: 10.9.0.0/16 10.9.0.1", get: func(s Settings) string { return s.Subnet }, set: func(s *Settings, text string) error {
+			s.Subnet = text
+			if words := fields(text); len(words) == 2 { // neither can change without the other
+				s.Subnet, s.Gateway = words[0], words[1]
+			}
+			return nil
+		}},
 		word("gateway", "of that subnet", func(s *Settings) *string { return &s.Gateway }),
 		list("dns", "one or two name servers", func(s *Settings) *[]string { return &s.DNS }),
+		{name: "network", help: "how new containers come by their address", options: []string{NetworkDHCP, NetworkStatic}, get: func(s Settings) string { return s.Network }, set: func(s *Settings, text string) error {
+			s.Network = text
+			return nil
+		}},
+		{name: "reserved", help: "of the subnet, never handed out: 10.0.0.1-10.0.0.99, or none", get: func(s Settings) string { return cmp.Or(strings.Join(s.Reserved, ", "), "none") }, set: func(s *Settings, text string) error {
+			if s.Reserved = fields(text); text == "none" {
+				s.Reserved = nil
+			}
+			return nil
+		}},
 		list("guest-networks", "where published ports and tunnels may lead", func(s *Settings) *[]string { return &s.GuestNetworks }),
 		{name: "delete-wait", help: "how long an app that is deleted can be kept after all", get: func(s Settings) string { return waitText(s.DeleteWait) }, set: func(s *Settings, text string) error {
 			d, err := time.ParseDuration(text)
@@ -70,6 +87,11 @@ func settingKeys() []settingKey {
 			return nil
 		}},
 	}
+}
+
+// fields are the words of a list.
+func fields(text string) []string {
+	return strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == ' ' })
 }
 
 // waitText is a number of seconds as people write it: 10m, 1h30m, 90s.
@@ -163,7 +185,31 @@ func (s Settings) checkNetwork() error {
 	if !bridgeRule.MatchString(s.Bridge) {
 		return invalid("default_bridge", "as in vmbr0", "%q is not the name of a bridge", SafeText(s.Bridge, 60))
 	}
-	return nil
+	return s.checkHandingOut()
+}
+
+// checkHandingOut sees to it that static addresses can be handed out, if they
+// are to be.
+func (s Settings) checkHandingOut() error {
+	for _, text := range s.Reserved {
+		if _, err := parseRange(text); err != nil {
+			return err
+		}
+	}
+	switch s.Network {
+	case NetworkDHCP:
+		return nil
+	case NetworkStatic:
+		p, err := s.pool()
+		if err != nil {
+			return err
+		}
+		if _, ok := p.lowest(nil); !ok {
+			return invalid("reserved_addresses", "leave some free", "no address of %s is left to hand out", p.subnet)
+		}
+		return nil
+	}
+	return invalid("network_mode", "dhcp or static", "%q is no way to an address", SafeText(s.Network, 40))
 }
 
 // checkGuestNetworks keeps ports from leading back into this machine.

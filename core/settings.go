@@ -69,7 +69,10 @@ func (c *Core) loadSettings() error {
 }
 
 // complete fills in what was not a setting yet when they were written.
-func (s *Settings) complete() { s.DeleteWait = cmp.Or(s.DeleteWait, defaultSettings().DeleteWait) }
+func (s *Settings) complete() {
+	first := defaultSettings()
+	s.DeleteWait, s.Network = cmp.Or(s.DeleteWait, first.DeleteWait), cmp.Or(s.Network, first.Network)
+}
 
 // Settings are the defaults in force.
 func (c *Core) Settings() Settings { return *c.settings.Load() }
