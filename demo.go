@@ -207,6 +207,7 @@ func (d demo) cluster(log *slog.Logger) (*pvesim.Cluster, error) {
 	if err != nil {
 		return nil, fmt.Errorf("start the simulated cluster: %w", err)
 	}
+	offerUpdates(context.Background(), sim)
 	u, err := url.Parse(sim.URL())
 	if err != nil {
 		return nil, closing(sim, err)

@@ -194,7 +194,7 @@ func TestHostsAreLookedAfter(t *testing.T) {
 	w.Hosts[1].Changed = []core.KeyChange{{Kind: "ssh", Node: "barn1", Known: "SHA256:old", Shown: "SHA256:new", At: ago(time.Minute)}}
 	s.world = &w
 	c = at(t, s, look{}, []string{"4", "down", "down", "down"})
-	expect(t, c, "× untrusted", "pinned SHA256:old", "shown  SHA256:new", "all work on it stops")
+	expect(t, c, "× untrusted", "barn shows another key than the pinned one", "pinned SHA256:old", "shown  SHA256:new", "all work on it stops")
 	act(c, "trust host")
 	expect(t, c, "Trust barn", "pinned  SHA256:old", "shown   SHA256:new", "SSH host key of barn1")
 	pause(c)

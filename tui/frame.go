@@ -249,10 +249,14 @@ func (c *Console) noticeRow() (line string, cursor int) {
 	return l.String(), 0
 }
 
-// banner names the first host that does not answer.
+// banner names the first host that nobody may trust, else the first that does
+// not answer.
 func (c *Console) banner() string {
 	n, first := 0, -1
 	for i := range c.world.Hosts {
+		if c.world.Hosts[i].State == "untrusted" {
+			return c.world.Hosts[i].Name + " shows another key than the pinned one: all work on it stops · 4 shows both"
+		}
 		if c.world.Hosts[i].State == "unreachable" {
 			if n++; first < 0 {
 				first = i

@@ -1,8 +1,10 @@
 package catalog
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
+	"io"
 	"strings"
 )
 
@@ -16,37 +18,72 @@ func (m *Manifest) Images() map[string]string {
 }
 
 // WithImages is the manifest with other images for the services named; others
-// keep theirs. What it shares with m stays shared.
+// keep theirs, and all else its order. What it shares with m stays shared.
 func (m *Manifest) WithImages(images map[string]string) (*Manifest, error) {
-	changed := map[string]string{}
-	for service, now := range m.Images() {
-		if want := images[service]; want != "" && want != now {
-			changed[service] = want
-		}
-	}
-	if len(changed) == 0 {
-		return m, nil
-	}
-	var compose map[string]json.RawMessage
-	var services map[string]map[string]json.RawMessage
-	err := json.Unmarshal(m.DockerCompose, &compose)
-	if err == nil {
-		err = json.Unmarshal(compose["services"], &services)
-	}
+	places, err := imagePlaces(m.DockerCompose)
 	if err != nil {
 		return nil, fmt.Errorf("images of %s: docker_compose: %w", m.ID, err)
 	}
-	for service, image := range changed {
-		services[service]["image"], _ = json.Marshal(image) // a string: cannot fail
+	now := m.Images()
+	var compose []byte
+	at := 0
+	for _, p := range places {
+		want := images[p.service]
+		if want == "" || want == now[p.service] {
+			continue
+		}
+		text, _ := json.Marshal(want) // a string: cannot fail
+		compose = append(append(compose, m.DockerCompose[at:p.from]...), text...)
+		at = p.to
 	}
-	if compose["services"], err = json.Marshal(services); err != nil {
-		return nil, fmt.Errorf("images of %s: %w", m.ID, err)
+	if at == 0 {
+		return m, nil
 	}
 	with := *m
-	if with.DockerCompose, err = json.Marshal(compose); err != nil {
-		return nil, fmt.Errorf("images of %s: %w", m.ID, err)
-	}
+	with.DockerCompose = append(compose, m.DockerCompose[at:]...)
 	return &with, nil
+}
+
+// imagePlace is where in a compose document a service's image stands.
+type imagePlace struct {
+	service  string
+	from, to int
+}
+
+// imagePlaces finds services.NAME.image of all services.
+func imagePlaces(compose []byte) ([]imagePlace, error) {
+	type level struct {
+		object, valued bool // valued: the value of key comes next
+		key            string
+	}
+	var places []imagePlace
+	in := []level{{}} // the document itself is in the first
+	d := json.NewDecoder(bytes.NewReader(compose))
+	for {
+		before := int(d.InputOffset())
+		t, err := d.Token()
+		if err == io.EOF {
+			return places, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		here := &in[len(in)-1]
+		word, isWord := t.(string)
+		switch {
+		case isWord && here.object && !here.valued:
+			here.key, here.valued = word, true
+			continue
+		case t == json.Delim('{') || t == json.Delim('['):
+			in = append(in, level{object: t == json.Delim('{')})
+			continue
+		case t == json.Delim('}') || t == json.Delim(']'):
+			in = in[:len(in)-1]
+		case isWord && len(in) == 4 && in[1].key == "services" && here.key == "image":
+			places = append(places, imagePlace{in[2].key, before + bytes.IndexByte(compose[before:], '"'), int(d.InputOffset())})
+		}
+		in[len(in)-1].valued = false
+	}
 }
 
 // SplitImage takes an image reference apart: "docker.io/library/nginx:1.29"

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"reflect"
+	"strings"
 	"testing"
 
 	"proximity/core/catalog"
@@ -76,6 +77,22 @@ func TestImagesAreTakenApartAndReplaced(t *testing.T) {
 	}
 	if same, err := m.WithImages(m.Images()); err != nil || same != m {
 		t.Errorf("with its own images it is another manifest: %v", err)
+	}
+	for _, m := range embedded(t).All() { // nothing else moves
+		want, images := string(m.DockerCompose), map[string]string{}
+		for service, image := range m.Images() {
+			images[service] = "new/" + service + ":\"1\""
+			old, _ := json.Marshal(image)
+			to, _ := json.Marshal(images[service])
+			if strings.Count(want, `"image": `+string(old)) != 1 { // of two services: which is which does not show here
+				images = nil
+				break
+			}
+			want = strings.Replace(want, `"image": `+string(old), `"image": `+string(to), 1)
+		}
+		if other, err := m.WithImages(images); err != nil || images != nil && string(other.DockerCompose) != want {
+			t.Errorf("%s, %v:\n%s\nwant\n%s", m.ID, err, other.DockerCompose, want)
+		}
 	}
 }
 
