@@ -405,12 +405,12 @@ func TestSessionsEndWithTheAccess(t *testing.T) {
 	if err := c.AddUser(t.Context(), admin, "ann", RoleOperator, []string{one, two}); err != nil {
 		t.Fatal(err)
 	}
-	enter := func(fp string) context.Context {
-		ctx, leave := c.Admit(t.Context(), Actor{User: "ann", Role: RoleOperator, Via: ViaSSH, Fingerprint: fp})
+	enter := func(fp string, role Role) context.Context {
+		ctx, leave := c.Admit(t.Context(), Actor{User: "ann", Role: role, Via: ViaSSH, Fingerprint: fp})
 		t.Cleanup(leave)
 		return ctx
 	}
-	first, second := enter(oneFP), enter(twoFP)
+	first, second := enter(oneFP, RoleOperator), enter(twoFP, RoleOperator)
 	if err := c.RevokeKey(t.Context(), admin, oneFP[:20]); err != nil { // the beginning is enough
 		t.Fatal(err)
 	}
@@ -423,7 +423,10 @@ func TestSessionsEndWithTheAccess(t *testing.T) {
 	if cause := context.Cause(second); cause == nil || !strings.Contains(cause.Error(), "viewer") {
 		t.Errorf("a session keeps a role that was taken: %v", cause)
 	}
-	third := enter(twoFP)
+	if late := enter(twoFP, RoleOperator); late.Err() == nil { // logged in before, admitted after
+		t.Error("a session begins with a role that was taken")
+	}
+	third := enter(twoFP, RoleViewer)
 	if n, err := c.EndSessions(t.Context(), admin, "ann"); err != nil || n != 1 || third.Err() == nil {
 		t.Errorf("ended %d, %v, %v", n, err, third.Err())
 	}

@@ -187,7 +187,7 @@ type answer struct {
 // page is closed.
 func told(body any) bool {
 	switch body.(type) {
-	case deployAnswer, configDone, cloneBegun, updateBegun, hostDone:
+	case deployAnswer, configDone, cloneBegun, updateBegun, hostDone, sheetAnswer:
 		return true
 	}
 	return false
@@ -197,6 +197,7 @@ func told(body any) bool {
 type doneMsg struct {
 	text string
 	err  error
+	then func(c *Console) // once it is done; nil = nothing
 }
 
 // Init starts the beat and asks for the colour of the background.
@@ -269,6 +270,9 @@ func (c *Console) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 			c.fail(m.text, m.err)
 		} else if m.text != "" {
 			c.say(good, m.text)
+		}
+		if m.err == nil && m.then != nil {
+			m.then(c)
 		}
 		c.refresh()
 		if p, ok := c.page().(interface{ again(c *Console) tea.Cmd }); ok {
@@ -400,12 +404,17 @@ func (c *Console) quit() tea.Cmd {
 
 // do runs a core call off the event loop; its end is said in a notice.
 func (c *Console) do(text string, call func(ctx context.Context) error) tea.Cmd {
+	return c.doThen(text, call, nil)
+}
+
+// doThen does and, once it is done, goes on in the event loop.
+func (c *Console) doThen(text string, call func(ctx context.Context) error, then func(c *Console)) tea.Cmd {
 	ctx := c.ctx
 	return func() tea.Msg {
 		err := call(ctx)
 		if ctx.Err() != nil {
 			return nil
 		}
-		return doneMsg{text, err}
+		return doneMsg{text, err, then}
 	}
 }

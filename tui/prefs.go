@@ -90,5 +90,5 @@ func (c *Console) keepPrefs() tea.Cmd {
 		return nil // strings: cannot fail
 	}
 	actor := c.actor
-	return func() tea.Msg { return doneMsg{"", c.core.SavePlace(actor, prefsKey, blob)} }
+	return func() tea.Msg { return doneMsg{err: c.core.SavePlace(actor, prefsKey, blob)} }
 }

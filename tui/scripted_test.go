@@ -28,6 +28,7 @@ type scripted struct {
 	items   []core.CatalogueItem
 	check   core.DeployCheck
 	place   []byte
+	prefs   []byte
 	calls   map[string]int
 	deploys []core.DeployRequest
 	deeds   []string         // "verb id" of every DoApp
@@ -340,18 +341,31 @@ func (s *scripted) CancelJob(context.Context, core.Actor, uint64) (core.JobView,
 	return core.JobView{}, s.fail
 }
 
-func (s *scripted) Refresh(string)                  { s.called("Refresh") }
-func (s *scripted) Place(core.Actor, string) []byte { return s.place }
-func (s *scripted) Present() []core.Presence        { s.called("Present"); return s.present }
+func (s *scripted) Refresh(string) { s.called("Refresh") }
+
+func (s *scripted) Place(_ core.Actor, key string) []byte {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if key == prefsKey {
+		return s.prefs
+	}
+	return s.place
+}
+
+func (s *scripted) Present() []core.Presence { s.called("Present"); return s.present }
 func (s *scripted) Enter(core.Actor) (func(string), func()) {
 	return func(string) { s.called("move") }, func() { s.mu.Lock(); s.left++; s.mu.Unlock() }
 }
 
-func (s *scripted) SavePlace(_ core.Actor, _ string, b []byte) error {
+func (s *scripted) SavePlace(_ core.Actor, key string, b []byte) error {
 	s.called("SavePlace")
 	s.mu.Lock()
+	defer s.mu.Unlock()
+	if key == prefsKey {
+		s.prefs = b
+		return nil
+	}
 	s.place = b
-	s.mu.Unlock()
 	return nil
 }
 

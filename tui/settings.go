@@ -237,8 +237,9 @@ func (c *Console) set(key, text, was string) tea.Cmd {
 	call := func(to string) func(ctx context.Context) error {
 		return func(ctx context.Context) error { _, err := c.core.SetSetting(ctx, c.actor, key, to); return err }
 	}
-	c.canTakeBack(key, func(c *Console) tea.Cmd { return c.do(key+" is "+was+" again", call(was)) })
-	return c.do(key+" is "+ui.Printable(text)+" now · z takes it back", call(text))
+	return c.doThen(key+" is "+ui.Printable(text)+" now · z takes it back", call(text), func(c *Console) {
+		c.canTakeBack(key, func(c *Console) tea.Cmd { return c.do(key+" is "+was+" again", call(was)) })
+	})
 }
 
 // serverFacts are what is worth knowing of the server.

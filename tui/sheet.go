@@ -104,7 +104,7 @@ func (p *sheet) receive(c *Console, gen uint64, body any) tea.Cmd {
 	if a.err != nil {
 		c.fail("", a.err)
 		var e *core.Error
-		if errors.As(a.err, &e) {
+		if errors.As(a.err, &e) && c.page() == page(p) {
 			p.fault(e.Field, e.Text, e.Hint)
 		}
 		return nil
@@ -116,13 +116,20 @@ func (p *sheet) receive(c *Console, gen uint64, body any) tea.Cmd {
 	if a.errand.then != nil {
 		a.errand.then(c)
 	}
-	return c.opened(c.page()) // what it shows has changed
+	if x, ok := c.page().(interface{ again(c *Console) tea.Cmd }); ok { // what it shows has changed
+		return x.again(c)
+	}
+	return nil
 }
 
 func (p *sheet) edit(c *Console, key, text string) (tea.Cmd, bool) {
 	if key == "esc" {
 		c.back()
-		c.say(info, "nothing was changed")
+		if p.sending {
+			c.say(info, "it was sent already: its end will be told")
+		} else {
+			c.say(info, "nothing was changed")
+		}
 		return nil, true
 	}
 	if p.sending {
