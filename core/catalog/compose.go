@@ -34,8 +34,15 @@ type Port struct {
 	Proto     string // tcp, udp
 }
 
-// Services lists the services of the compose file by name.
+// Services lists the services of the compose file by name. They are shared: read them, never change them.
 func (m *Manifest) Services() []Service {
+	if m.services == nil {
+		return m.readServices()
+	}
+	return m.services
+}
+
+func (m *Manifest) readServices() []Service {
 	var file struct {
 		Services map[string]struct {
 			Image       string            `json:"image"`
@@ -106,6 +113,7 @@ func loadCompose(ctx context.Context, m *Manifest, variables map[string]template
 		o.SkipInclude, o.SkipExtends = true, true // nothing outside the manifest is read
 		o.SkipResolveEnvironment, o.SkipResolveLabels = true, true
 		o.ResolvePaths = false
+		o.SkipNormalization, o.SkipDefaultValues = true, true // nothing that lint looks at
 	}
 	// Looking for texts that stand for numbers ("${PORT}" as a target) takes a fifth of the time, and few files have any.
 	project, err := loader.LoadWithContext(ctx, details, options, func(o *loader.Options) { o.Interpolate.TypeCastMapping = nil })

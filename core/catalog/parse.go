@@ -21,6 +21,7 @@ func Parse(ctx context.Context, file string, raw []byte) (*Manifest, []Problem) 
 	if m == nil {
 		return nil, r.problems
 	}
+	m.services = m.readServices()
 	variables := lintVariables(m, &r)
 	if project := loadCompose(ctx, m, variables, &r); project != nil {
 		lintCompose(m, project, &r)
@@ -42,7 +43,7 @@ func Lint(file string, raw []byte) []Problem {
 // decode turns raw into a manifest if it fits the schema.
 func decode(raw []byte, r *report) *Manifest {
 	if len(raw) > maxFile {
-		r.add("", "the file has %d KB; a manifest has at most %d", len(raw)>>10, maxFile>>10)
+		r.add("", "the file is too large: a manifest has at most %d KB", maxFile>>10)
 		return nil
 	}
 	if !json.Valid(raw) {
@@ -87,8 +88,8 @@ func (m *Manifest) fillDefaults() {
 	if m.Revision == 0 {
 		m.Revision = 1
 	}
-	a := &m.Access
-	services := m.Services()
+	m.services = m.readServices()
+	a, services := &m.Access, m.services
 	if a.Kind == "" { // the earlier format: a list of published ports, the first of them the app's page
 		a.Kind = "none"
 		for _, s := range services {
