@@ -17,6 +17,7 @@ import (
 type serveSettings struct {
 	ssh, http, publicHost, listenHost, logLevel string
 	adminKeys, guestNetworks                    []string
+	catalogue                                   catalogueSettings
 }
 
 func (p *program) serve() *cobra.Command {
@@ -41,7 +42,7 @@ func (p *program) serve() *cobra.Command {
 				}
 				d := defaultDemo()
 				d.data, d.ssh, d.http, d.listenHost, d.headless = filepath.Join(data, "simulated"), o.ssh, o.http, o.listenHost, true
-				d.publicHost, d.logLevel, d.adminKeys = o.publicHost, o.logLevel, o.adminKeys
+				d.publicHost, d.logLevel, d.adminKeys, d.catalogue = o.publicHost, o.logLevel, o.adminKeys, o.catalogue
 				return p.runDemo(c.Context(), d)
 			}
 			return p.runServer(c.Context(), o)
@@ -55,6 +56,7 @@ func (p *program) serve() *cobra.Command {
 	f.StringVar(&o.listenHost, "listen-host", "", "address that published apps listen on (default: all)")
 	f.StringSliceVar(&o.guestNetworks, "guest-network", nil, "CIDR of containers that published ports may lead to (default: the setting's); may be repeated")
 	f.StringVar(&o.logLevel, "log-level", "info", "debug, info, warn or error")
+	o.catalogue.flags(f)
 	return c
 }
 
@@ -83,12 +85,16 @@ func (p *program) runServer(ctx context.Context, o serveSettings) error {
 	if err != nil {
 		return err
 	}
-	s, err := openServer(core.Config{Data: data, PublicHost: o.publicHost, ListenHost: o.listenHost, AdminKeys: admins, GuestNetworks: o.guestNetworks, Logger: log}, doors{ssh: o.ssh, http: o.http, login: o.publicHost})
+	cfg, err := o.catalogue.into(core.Config{Data: data, PublicHost: o.publicHost, ListenHost: o.listenHost, AdminKeys: admins, GuestNetworks: o.guestNetworks, Logger: log})
+	if err != nil {
+		return err
+	}
+	s, err := openServer(cfg, doors{ssh: o.ssh, http: o.http, login: o.publicHost})
 	if err != nil {
 		return err
 	}
 	p.welcome(s, data, first, admins)
-	return s.run(ctx, func(ctx context.Context) error { return p.earlierHost(ctx, s) })
+	return s.run(ctx, func(ctx context.Context) error { return p.earlierHost(ctx, s) }, s.reloadOnHangup)
 }
 
 // welcome says where the server is and, at first, who may log in.

@@ -30,6 +30,8 @@ type Core interface {
 	Catalogue(query, category string) []core.CatalogueItem
 	CatalogueItem(id string) (core.CatalogueItem, error)
 	Categories() []core.CategoryView
+	SimilarItems(id string) []core.CatalogueItem
+	ReloadCatalogue(ctx context.Context, a core.Actor) (core.CatalogueReload, error)
 
 	Jobs(ctx context.Context, a core.Actor, f core.JobFilter) ([]core.JobView, error)
 	Job(ctx context.Context, a core.Actor, id uint64) (core.JobView, error)

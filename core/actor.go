@@ -55,6 +55,8 @@ const (
 	VerbChangeUsers Verb = "change users"
 	VerbSettings    Verb = "change settings"
 	VerbReadAudit   Verb = "read the audit"
+
+	VerbReloadCatalogue Verb = "reload the catalogue"
 )
 
 // May reports whether the actor may do the verb to something owned by owner

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -144,16 +143,9 @@ func compose(a app) string {
 
 // appDeploy puts the app's files in place, pulls its images and starts it.
 func (d *deploying) appDeploy(ctx context.Context) error {
-	files, err := d.c.render(d.app, d.manifest)
-	if err != nil {
+	if err := d.putFiles(ctx, d.manifest); err != nil {
 		return err
 	}
-	for _, f := range files {
-		if err := d.host.client.Put(ctx, d.app.Node, d.app.VMID, path.Join(appDir(d.app), f.Path), f.Mode, f.Content); err != nil {
-			return fmt.Errorf("put %s into CT %d: %w", f.Path, d.app.VMID, err)
-		}
-	}
-	d.Logf(jobs.Info, "put %d files into %s", len(files), appDir(d.app))
 	if err := d.must(ctx, "pull", "pulling the images", compose(d.app)+"pull", true); err != nil {
 		return err
 	}
@@ -166,19 +158,6 @@ func (d *deploying) appDeploy(ctx context.Context) error {
 func (d *work[D]) up(ctx context.Context, name string, m *catalog.Manifest) error {
 	wait := int(m.Ready().Timeout.Seconds())
 	return d.must(ctx, name, "starting the app", compose(d.app)+"up --detach --wait --wait-timeout "+strconv.Itoa(max(wait, 60)), false)
-}
-
-// render makes an app's files from its manifest and all its values.
-func (c *Core) render(a app, m *catalog.Manifest) ([]catalog.File, error) {
-	values, err := c.valuesOf(a)
-	if err != nil {
-		return nil, err
-	}
-	files, err := m.Render(values, c.builtins(a, m))
-	if err != nil {
-		return nil, fmt.Errorf("render %s: %w", m.ID, err)
-	}
-	return files, nil
 }
 
 // ready waits for the manifest's probe, and looks at every service again:

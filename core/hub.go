@@ -16,7 +16,8 @@ type hub struct {
 	jobs         atomic.Bool   // the list of jobs must be read again
 	building     sync.Mutex    // one rebuild at a time
 	world        atomic.Pointer[World]
-	filtered     sync.Map // user + role → *filteredWorld
+	catalogue    atomic.Uint64 // counts the reloads
+	filtered     sync.Map      // user + role → *filteredWorld
 
 	mu       sync.Mutex
 	watchers map[chan struct{}]*watcher
@@ -131,7 +132,7 @@ func (c *Core) World(a Actor) *World {
 
 // seenBy leaves out what the actor may not see.
 func (w *World) seenBy(a Actor) *World {
-	s := &World{At: w.At, Totals: w.Totals}
+	s := &World{At: w.At, Totals: w.Totals, Catalogue: w.Catalogue}
 	hosts := a.May(VerbReadHosts, "") == nil
 	if hosts {
 		s.Hosts, s.Nodes = w.Hosts, w.Nodes

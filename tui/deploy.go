@@ -93,7 +93,7 @@ func manifestField(f core.FieldView) *ui.Field {
 	case "select":
 		x.Kind = ui.SelectField
 		for _, o := range f.Options {
-			x.Options = append(x.Options, ui.Option{Value: o, Label: o})
+			x.Options = append(x.Options, ui.Option(o))
 		}
 		x.Choose(f.Default)
 	}

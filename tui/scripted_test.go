@@ -339,7 +339,7 @@ func shelf() []core.CatalogueItem {
 	out[4].Fields = []core.FieldView{
 		{Key: "ADMIN_USER", Label: "Admin user", Type: "string", Default: "admin", Required: true, Help: "who may change settings"},
 		{Key: "ADMIN_PASSWORD", Label: "Admin password", Type: "password", Generated: true, Secret: true},
-		{Key: "POLLING", Label: "Polling", Type: "select", Options: []string{"15m", "30m", "60m"}, Default: "30m", Advanced: true},
+		{Key: "POLLING", Label: "Polling", Type: "select", Options: []core.FieldOption{{Value: "15m", Label: "15m"}, {Value: "30m", Label: "30m"}, {Value: "60m", Label: "60m"}}, Default: "30m", Advanced: true},
 		{Key: "PROXY", Label: "Behind a proxy", Type: "boolean", Default: "false", Advanced: true},
 		{Key: "DB", Label: "Database name", Type: "string", Hidden: true},
 	}

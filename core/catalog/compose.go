@@ -65,6 +65,17 @@ func (m *Manifest) readServices() []Service {
 	return services
 }
 
+// VolumeNames lists the named volumes of the compose file.
+func (m *Manifest) VolumeNames() []string {
+	var file struct {
+		Volumes map[string]json.RawMessage `json:"volumes"`
+	}
+	if json.Unmarshal(m.DockerCompose, &file) != nil {
+		return nil // Parse refuses such a manifest
+	}
+	return slices.Sorted(maps.Keys(file.Volumes))
+}
+
 // composePorts reads one entry of ports in its short or long form.
 func composePorts(raw json.RawMessage) []Port {
 	var long struct {
@@ -143,7 +154,7 @@ func sampleEnv(m *Manifest, variables map[string]template.Variable) types.Mappin
 
 // sample is a value that fits the field's type, for checks of the compose file.
 func (f Field) sample() string {
-	if v, ok := f.defaultValue(); ok {
+	if v, ok := f.DefaultValue(); ok {
 		return v
 	}
 	switch f.Type {

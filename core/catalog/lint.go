@@ -101,7 +101,7 @@ func lintField(f Field, at string, r *report) {
 	if len(r.problems) > before {
 		return // its values cannot be judged
 	}
-	if value, is := f.defaultValue(); is {
+	if value, is := f.DefaultValue(); is {
 		if clean, err := f.check(value); err != nil {
 			r.add(at+".default", "%v", err)
 		} else if clean != value {
@@ -120,7 +120,7 @@ func lintField(f Field, at string, r *report) {
 }
 
 func lintFiles(m *Manifest, r *report) {
-	seen := map[string]bool{ComposeFile: true, EnvFile: true, "compose.yaml": true, "compose.yml": true, "docker-compose.yml": true, "docker-compose.yaml": true}
+	seen := map[string]bool{ComposeFile: true, EnvFile: true, ".written": true, "compose.yaml": true, "compose.yml": true, "docker-compose.yml": true, "docker-compose.yaml": true}
 	for i, f := range m.Files {
 		at := fmt.Sprintf("files[%d].path", i)
 		clean := path.Clean(f.Path)
@@ -137,7 +137,7 @@ func lintFiles(m *Manifest, r *report) {
 // inside reports whether name is a relative path of a file below the folder that it starts from.
 func inside(name string) bool {
 	clean := path.Clean(name)
-	return !path.IsAbs(name) && clean != "." && clean != ".." && !strings.HasPrefix(clean, "../") && !strings.ContainsAny(name, "\x00\n\r\\")
+	return !path.IsAbs(name) && clean != "." && clean != ".." && !strings.HasPrefix(clean, "../") && !strings.ContainsAny(name, "\x00\n\r\\") && strings.TrimSpace(name) == name
 }
 
 func lintNotes(m *Manifest, r *report) {

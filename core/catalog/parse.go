@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 )
@@ -140,6 +142,28 @@ func (m *Manifest) OS() string {
 
 // NeedsDebian says whether the app asks for a Debian container.
 func (m *Manifest) NeedsDebian() bool { return m.OS() == "debian" }
+
+// Needs lists what the app wants beyond an ordinary container that can run docker: "tun", "cpu avx", "module wireguard",
+// "vm.max_map_count=262144".
+func (m *Manifest) Needs() []string {
+	q := m.Requirements
+	var needs []string
+	for _, feature := range q.Features {
+		if feature != "nesting" && feature != "keyctl" {
+			needs = append(needs, feature)
+		}
+	}
+	for _, flag := range q.CPUFlags {
+		needs = append(needs, "cpu "+flag)
+	}
+	for _, module := range q.KernelModules {
+		needs = append(needs, "module "+module)
+	}
+	for _, key := range slices.Sorted(maps.Keys(q.Sysctls)) {
+		needs = append(needs, key+"="+asText(q.Sysctls[key]))
+	}
+	return needs
+}
 
 // InternalPort is the TCP port that the app listens on inside its container, which is the published side of access.port;
 // 0 for apps that offer none.
