@@ -147,40 +147,9 @@ func sampleEnv(m *Manifest, variables map[string]template.Variable) types.Mappin
 	maps.Copy(env, types.Mapping(Builtins{URL: "http://app.example:8100", Host: "app.example", Address: "10.0.0.5", TZ: "UTC", Instance: m.ID}.values()))
 	maps.Copy(env, m.Environment)
 	for _, f := range m.Fields {
-		env[f.Key] = f.sample()
+		env[f.Key] = f.Sample()
 	}
 	return env
-}
-
-// sample is a value that fits the field's type, for checks of the compose file.
-func (f Field) sample() string {
-	if v, ok := f.DefaultValue(); ok {
-		return v
-	}
-	switch f.Type {
-	case "number":
-		if f.Min != nil {
-			return strconv.FormatFloat(*f.Min, 'f', -1, 64)
-		}
-		return "1"
-	case "port":
-		return "8080"
-	case "boolean":
-		return "true"
-	case "email":
-		return "admin@app.example"
-	case "url":
-		return "http://app.example"
-	case "host":
-		return "app.example"
-	case "timezone":
-		return "UTC"
-	case "select":
-		if len(f.Options) > 0 {
-			return f.Options[0].Value
-		}
-	}
-	return "sample"
 }
 
 // reportCompose translates what compose-go found. It reports several wrong values at once, one per line.
