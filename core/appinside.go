@@ -171,7 +171,7 @@ func (d *work[D]) answers(ctx context.Context, m *catalog.Manifest) error {
 	for _, s := range p.Status {
 		codes = append(codes, strconv.Itoa(s))
 	}
-	set := fmt.Sprintf("kind=%s\nport=%d\npath=%s\ncodes=%s\nlimit=%d\n", pve.Quote(p.Type), p.Port, pve.Quote(cmp.Or(p.Path, "/")),
+	set := fmt.Sprintf("kind=%s\nscheme=%s\nport=%d\npath=%s\ncodes=%s\nlimit=%d\n", pve.Quote(p.Type), pve.Quote(p.Scheme), p.Port, pve.Quote(cmp.Or(p.Path, "/")),
 		pve.Quote(strings.Join(codes, " ")), max(int(p.Timeout.Seconds()), 60))
 	set += "compose() { " + compose(d.app) + "\"$@\"; }\n"
 	d.Progress(0, "waiting for "+probeTitle(p))

@@ -1,6 +1,7 @@
 package machine
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -60,7 +61,7 @@ func (n *network) listen(ip string, port int, e *docker.Endpoint) (release func(
 			return nil, errInUse
 		}
 	}
-	s := &socket{endpoint: e, process: "docker-proxy", conns: map[net.Conn]bool{}, done: make(chan struct{})}
+	s := &socket{endpoint: e, process: cmp.Or(e.Process, "docker-proxy"), conns: map[net.Conn]bool{}, done: make(chan struct{})}
 	if ip == "" || ip == addr.String() {
 		if s.real, err = net.Listen("tcp", netip.AddrPortFrom(addr, uint16(port)).String()); err != nil {
 			n.unreachable = append(n.unreachable, fmt.Sprintf("port %d: %s", port, err))

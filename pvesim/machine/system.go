@@ -119,7 +119,7 @@ func virtual(f *vfs.FS, m *Machine, in *inner) {
 	text("/proc/cpuinfo", func() string {
 		var b strings.Builder
 		for i := range m.opts.Cores {
-			fmt.Fprintf(&b, "processor\t: %d\nmodel name\t: Simulated CPU\n\n", i)
+			fmt.Fprintf(&b, "processor\t: %d\nmodel name\t: Simulated CPU\nflags\t\t: %s\n\n", i, cpuFlags)
 		}
 		return b.String()
 	})
@@ -130,5 +130,14 @@ func virtual(f *vfs.FS, m *Machine, in *inner) {
 	text("/proc/sys/vm/overcommit_memory", func() string { return "0\n" })
 	text("/proc/sys/vm/max_map_count", func() string { return "262144\n" })
 	text("/sys/fs/cgroup/cgroup.controllers", func() string { return "cpuset cpu io memory hugetlb pids rdma misc\n" })
+	for _, name := range nodeModules {
+		text("/sys/module/"+name+"/initstate", func() string { return "live\n" })
+	}
 	text("/proc/net/tcp", func() string { return in.net.procTCP() })
 }
+
+// cpuFlags are the node's, some of them: containers see its processor.
+const cpuFlags = "fpu tsc cx8 cmov mmx sse sse2 ht syscall nx lm pni ssse3 fma sse4_1 sse4_2 popcnt aes xsave avx f16c rdrand hypervisor bmi1 avx2 bmi2"
+
+// nodeModules are kernel modules that a node in use has loaded: containers share its kernel and can load none.
+var nodeModules = []string{"overlay", "br_netfilter", "veth", "nf_tables", "nf_nat", "ip_tables", "iptable_filter", "iptable_nat", "tun", "fuse", "wireguard"}
