@@ -416,13 +416,15 @@ func TestSecurePortSpeaksTLS(t *testing.T) {
 	for _, system := range []string{"alpine", "debian"} {
 		m := ready(t, system)
 		compose(t, m, "panel", `services:
-  panel: {image: example/panel:1.0, ports: ["9443:9443", "9000:9000"], healthcheck: {test: ["CMD", "true"], interval: 1s}}`)
+  panel: {image: example/panel:1.0, ports: ["9443:9443", "9000:9000"], healthcheck: {test: ["CMD", "true"], interval: 1s}}
+  plain: {image: example/plain:1.0, ports: ["8443:8443"], healthcheck: {test: ["CMD", "curl", "http://127.0.0.1:8443/health"], interval: 1s}}`)
 		must(t, m, "cd /opt/panel && docker compose up -d --wait")
 		for line, ok := range map[string]bool{
 			"wget -q --no-check-certificate -O /dev/null https://127.0.0.1:9443/": true,
 			"wget -q -O /dev/null https://127.0.0.1:9443/":                        false,
 			"wget -q -O /dev/null http://127.0.0.1:9443/":                         false,
 			"wget -q -O /dev/null http://127.0.0.1:9000/":                         true,
+			"wget -q -O /dev/null http://127.0.0.1:8443/":                         true,
 			"wget -q --no-check-certificate -O /dev/null https://127.0.0.1:9000/": false,
 		} {
 			if _, code := sh(t, m, line); (code == 0) != ok {

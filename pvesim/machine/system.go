@@ -9,7 +9,7 @@ import (
 )
 
 // applets are BusyBox's commands on alpine; debian has them from coreutils, util-linux, procps and friends.
-const applets = `[ ash base64 basename cat chgrp chmod chown chpasswd clear cmp cp cut date dd df dirname du echo egrep env expr
+const applets = `[ ash base64 basename cat chgrp chmod chown chpasswd clear cmp cp crond crontab cut date dd df dirname du echo egrep env expr
 	fallocate false fgrep find flock free grep head hostname id ifconfig install ionice ip kill killall ln ls md5sum mkdir mktemp mount mv nc
 	netstat nice nohup nproc nslookup pgrep pidof ping pkill printenv printf ps pwd readlink realpath rev rm rmdir sed seq
 	setsid sha1sum sha256sum sha512sum sleep sort stat sync sysctl tac tail tee test timeout touch tr true truncate tty uname uniq uptime wc

@@ -27,7 +27,7 @@ func (e *Engine) endpoint(c *Container, r *running, port int) *Endpoint {
 		kind = "http"
 	}
 	end := &Endpoint{Kind: kind, Image: c.Image, Service: c.Service, Ready: func() bool { e.mu.Lock(); defer e.mu.Unlock(); return r.ready }}
-	if kind == "http" && slices.Contains(securePorts, port) {
+	if kind == "http" && c.speaksTLS(port) {
 		end.Kind, end.TLS = "https", e.secure
 	}
 	return end
@@ -36,8 +36,20 @@ func (e *Engine) endpoint(c *Container, r *running, port int) *Endpoint {
 // securePorts are those on which servers speak TLS by custom.
 var securePorts = []int{443, 4443, 8443, 9443}
 
+// speaksTLS: what the healthcheck says of the port counts, and else custom.
+func (c *Container) speaksTLS(port int) bool {
+	if c.Health != nil {
+		for _, m := range ownPort.FindAllStringSubmatch(strings.Join(c.Health.Test, " "), -1) {
+			if m[1] != "" && m[2] == strconv.Itoa(port) {
+				return m[1] == "https://"
+			}
+		}
+	}
+	return slices.Contains(securePorts, port)
+}
+
 // ownPort is where a check of health looks for its own container.
-var ownPort = regexp.MustCompile(`(?:localhost|127\.0\.0\.1|\[::1\]|0\.0\.0\.0):(\d{1,5})\b`)
+var ownPort = regexp.MustCompile(`(https?://)?(?:localhost|127\.0\.0\.1|\[::1\]|0\.0\.0\.0):(\d{1,5})\b`)
 
 // hostPorts are the ports that a container on the host's network listens on: its image's, those its healthcheck looks
 // at, or those its environment names.
@@ -51,7 +63,7 @@ func (e *Engine) hostPorts(c *Container) []int {
 	add(strconv.Itoa(e.Registry.spec(c.Image).Port))
 	if c.Health != nil {
 		for _, m := range ownPort.FindAllStringSubmatch(strings.Join(c.Health.Test, " "), -1) {
-			add(m[1])
+			add(m[2])
 		}
 	}
 	for _, name := range sortedNames(c.Env) {
