@@ -2,7 +2,6 @@ package userland
 
 import (
 	"errors"
-	"io"
 	"io/fs"
 	"time"
 
@@ -36,9 +35,6 @@ func crontab(p *unix.Proc) int {
 		name = f.rest[0]
 	}
 	text, err := p.ReadAll(name)
-	if name == "-" {
-		text, err = io.ReadAll(p.Stdin())
-	}
 	if err == nil {
 		err = p.K.FS.MkdirAll(p.Path(spool), 0o755)
 	}
