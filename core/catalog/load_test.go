@@ -77,10 +77,11 @@ func TestHostileFolderNeitherHangsNorFills(t *testing.T) {
 }
 
 func TestEmbeddedAppIsOverriddenOnlyWhereAllowed(t *testing.T) {
+	ours := folder("embedded", map[string][]byte{"gitea.json": good(t, "gitea")})
 	mine := folder("mine", map[string][]byte{"gitea.json": good(t, "gitea"), "mine.json": good(t, "mine")})
 	other := folder("other", map[string][]byte{"mine.json": good(t, "mine")})
 
-	c, problems := load(t, catalog.Embedded(), mine, other)
+	c, problems := load(t, ours, mine, other)
 	if m := app(t, c, "gitea"); m.Origin != "embedded" || m.Overrides != "" {
 		t.Errorf("gitea comes from %s", m.Origin)
 	}
@@ -93,13 +94,13 @@ func TestEmbeddedAppIsOverriddenOnlyWhereAllowed(t *testing.T) {
 		t.Errorf("problems:\n%s", text(problems))
 	}
 
-	c, problems = catalog.Load(t.Context(), catalog.Options{Override: []string{"gitea"}}, catalog.Embedded(), mine)
+	c, problems = catalog.Load(t.Context(), catalog.Options{Override: []string{"gitea"}}, ours, mine)
 	if m := app(t, c, "gitea"); m.Origin != "mine" || m.Overrides != "embedded" || len(problems) > 0 {
 		t.Errorf("gitea comes from %s: %v", m.Origin, problems)
 	}
 
 	// A broken override leaves the embedded app, and a typing error in its name is told.
-	c, problems = catalog.Load(t.Context(), catalog.Options{Override: []string{"gitea", "giteo"}}, catalog.Embedded(), folder("mine", map[string][]byte{"gitea.json": broken(t, "gitea")}))
+	c, problems = catalog.Load(t.Context(), catalog.Options{Override: []string{"gitea", "giteo"}}, ours, folder("mine", map[string][]byte{"gitea.json": broken(t, "gitea")}))
 	if m := app(t, c, "gitea"); m.Origin != "embedded" {
 		t.Errorf("gitea comes from %s", m.Origin)
 	}
@@ -164,7 +165,7 @@ func TestLoadStopsWithItsContext(t *testing.T) {
 
 // What passed once is not checked again, and makes the very same catalogue.
 func TestSoundFilesPassTheSecondTime(t *testing.T) {
-	first, _ := load(t, catalog.Embedded())
+	first := embedded(t)
 	second, problems := catalog.Load(t.Context(), catalog.Options{Passed: first.Passed()}, catalog.Embedded())
 	if len(problems) > 0 || second.Len() != first.Len() {
 		t.Fatalf("%d apps instead of %d: %v", second.Len(), first.Len(), problems)
@@ -234,22 +235,20 @@ func TestScaffoldLeavesOnlyDecisions(t *testing.T) {
 	}
 }
 
-func BenchmarkLoad110(b *testing.B) {
-	source := catalog.Source{FS: large(b, 110)}
+func BenchmarkLoad(b *testing.B) {
 	for _, second := range []bool{false, true} {
 		name := "first start"
-		var passed catalog.Passed
+		var o catalog.Options
 		if second {
-			name = "second start"
-			c, _ := catalog.Load(b.Context(), catalog.Options{}, source)
-			passed = c.Passed()
+			name, o.Passed = "second start", embedded(b).Passed()
 		}
 		b.Run(name, func(b *testing.B) {
 			for b.Loop() {
-				if c, _ := catalog.Load(b.Context(), catalog.Options{Passed: passed}, source); c.Len() != 110 {
-					b.Fatal(c.Len())
+				if c, problems := catalog.Load(b.Context(), o, catalog.Embedded()); len(problems) > 0 {
+					b.Fatal(c.Len(), problems)
 				}
 			}
+			b.ReportMetric(float64(embedded(b).Len()), "apps")
 		})
 	}
 }

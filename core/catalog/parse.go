@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
 )
 
 // maxFile bounds a manifest, in bytes: the largest known app needs a twentieth of it.
@@ -48,11 +50,12 @@ func decode(raw []byte, r *report) *Manifest {
 		r.add("", "the file is too large: a manifest has at most %d KB", maxFile>>10)
 		return nil
 	}
-	if !json.Valid(raw) {
+	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(raw))
+	if err != nil {
 		r.add("", "%s", syntaxError(raw))
 		return nil
 	}
-	if !checkSchema(raw, r) {
+	if !checkSchema(doc, r) {
 		return nil
 	}
 	var m Manifest
