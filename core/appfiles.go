@@ -41,7 +41,7 @@ func (d *work[D]) putFiles(ctx context.Context, m *catalog.Manifest) error {
 	}
 	d.Logf(jobs.Info, "put %d files into %s", len(files)-len(kept), appDir(d.app))
 	if len(kept) > 0 {
-		d.Logf(jobs.Warning, "kept as it is in the container: %s", SafeText(strings.Join(kept, ", "), 300))
+		d.Logf(jobs.Info, "kept as they are in the container: %s", SafeText(strings.Join(kept, ", "), 300))
 	}
 	return nil
 }

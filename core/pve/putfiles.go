@@ -6,7 +6,6 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	_ "embed"
-	"encoding/base64"
 	"fmt"
 	"os"
 	"path"
@@ -21,12 +20,12 @@ type File struct {
 	Overwrite string // where it is there already: "always"; "never"; "if-unchanged": since we wrote it the last time
 }
 
-// putScript is what writes files inside a container. Their contents travel as base64 in the script, which
+// putFilesScript is what writes files inside a container. Their contents travel as base64 in the script, which
 // is binary-safe and needs no second form of command. A file has its permissions before it has its content,
 // and appears at once or not at all. The file .written remembers the sums of what was written.
 //
-//go:embed put.sh
-var putScript string
+//go:embed putfiles.sh
+var putFilesScript string
 
 // PutFiles writes files into a folder inside a running container, in one call: owner root, folders made
 // where missing. What arrived is compared with what was sent. Files that are there and may not be
@@ -75,16 +74,5 @@ func filled(dir string, files []File) string {
 	for _, f := range files {
 		fmt.Fprintf(&puts, "put %s %04o %x %s <<'PROXIMITY'\n%s\nPROXIMITY\n", Quote("./"+f.Path), f.Mode.Perm(), sha256.Sum256(f.Content), Quote(f.Overwrite), encoded(f.Content))
 	}
-	return strings.NewReplacer("@DIR@", Quote(dir), "@ID@", rand.Text()[:8], "@FILES@", puts.String()).Replace(putScript)
-}
-
-// encoded is base64 in lines of 76 characters: some tools have a limit.
-func encoded(content []byte) string {
-	text := base64.StdEncoding.EncodeToString(content)
-	var s strings.Builder
-	for len(text) > 76 {
-		s.WriteString(text[:76] + "\n")
-		text = text[76:]
-	}
-	return s.String() + text
+	return strings.NewReplacer("@DIR@", Quote(dir), "@ID@", rand.Text()[:8], "@FILES@", puts.String()).Replace(putFilesScript)
 }
