@@ -132,7 +132,7 @@ func (r *run) itemDetail(i item) error {
 func origin(i core.CatalogueItem) string {
 	s := i.Origin
 	if i.Overrides != "" {
-		s += ", in place of the " + i.Overrides + " one"
+		s += ", replaces the " + i.Overrides + " one"
 	}
 	if i.Stale {
 		s += "; its file cannot be read any more: this is what it said before"

@@ -25,6 +25,7 @@ type Core interface {
 	AppSecrets(ctx context.Context, a core.Actor, name string) (map[string]string, error)
 	DoApp(ctx context.Context, a core.Actor, verb core.AppVerb, name string) (core.JobView, error)
 	DeployApp(ctx context.Context, a core.Actor, r core.DeployRequest) (core.AppView, core.JobView, error)
+	WelcomeNote(ctx context.Context, a core.Actor, name string) (string, error)
 	DeploymentLog(ctx context.Context, a core.Actor, name string, limit int) ([]core.LogLine, error)
 
 	Catalogue(query, category string) []core.CatalogueItem

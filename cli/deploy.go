@@ -73,6 +73,11 @@ func (r *run) deployed(c *cobra.Command, req core.DeployRequest, wait bool) erro
 		if a, err = r.Core.App(c.Context(), r.Actor, a.ID); err != nil {
 			return err
 		}
+		if r.Width > 0 && !r.json { // a person looks: passwords that are shown once do not go to waste in a file
+			if a.Notes, err = r.Core.WelcomeNote(c.Context(), r.Actor, a.ID); err != nil {
+				return err
+			}
+		}
 	}
 	err = r.print(struct {
 		App core.AppView `json:"app"`

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"proximity/core/catalog"
+	"proximity/pvesim"
 	"proximity/store"
 )
 
@@ -81,21 +82,31 @@ func TestAdminsReloadTheCatalogue(t *testing.T) {
 	if n := len(r.Catalogue("", "")); n != embedded+3 {
 		t.Errorf("%d apps after a reload that was given up", n)
 	}
-	var audit []string
-	err = r.store.View(func(tx *store.Tx) error {
+	audit := r.audited(t, "catalog.reload")
+	if len(audit) != 6 || audit[4].User != "admin" || audit[4].Result != "ok" || !strings.HasSuffix(audit[4].Detail, "1 added, 1 changed, 1 removed, 1 unreadable and kept as before, 1 problem") {
+		t.Errorf("the audit has %+v", audit)
+	}
+}
+
+// audited are the audit's records of an action, oldest first.
+func (r *rig) audited(t *testing.T, action string) []auditRecord {
+	t.Helper()
+	var found []auditRecord
+	err := r.store.View(func(tx *store.Tx) error {
 		for a, err := range r.auditTable.All(tx) {
 			if err != nil {
 				return err
 			}
-			if a.Action == "catalog.reload" {
-				audit = append(audit, a.User+" "+a.Result+" "+a.Detail)
+			if a.Action == action {
+				found = append(found, a)
 			}
 		}
 		return nil
 	})
-	if err != nil || len(audit) != 6 || !strings.Contains(audit[4], "admin ok") || !strings.HasSuffix(audit[4], "1 added, 1 changed, 1 removed, 1 unreadable and kept as before, 1 problem") {
-		t.Errorf("the audit has %q, %v", audit, err)
+	if err != nil {
+		t.Fatal(err)
 	}
+	return found
 }
 
 // What was sound at the last start is not checked again: the record of it fits what is there.
@@ -141,5 +152,50 @@ func TestItemsFitWhereThereIsRoom(t *testing.T) {
 		"diskless false no storage takes containers: not enough disk;off false it is offline;away false its host does not answer"
 	if strings.Join(says, ";") != want {
 		t.Errorf("%q", says)
+	}
+}
+
+// A password that the manifest shows is told to one of the app's own people once, and never logged.
+func TestFirstPasswordsAreShownOnce(t *testing.T) {
+	sim := startSim(t, pvesim.Options{TaskTime: 0.002})
+	r := openRig(t, testConfig(t.TempDir()))
+	r.connect(sim)
+	ann, bob := Actor{User: "ann", Role: RoleUser, Via: ViaSSH}, Actor{User: "bob", Role: RoleUser, Via: ViaSSH}
+	_, job, err := r.DeployApp(t.Context(), ann, DeployRequest{CatalogID: "miniflux", Hostname: "reader", Values: map[string]string{"ADMIN_PASSWORD": "open sesame"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if note, err := r.WelcomeNote(t.Context(), ann, "reader"); err != nil || strings.Contains(note, "sesame") {
+		t.Errorf("before it runs: %q, %v", note, err)
+	}
+	if j := r.end(job.ID); j.State != "succeeded" {
+		t.Fatal(j.Error)
+	}
+	if _, err := r.WelcomeNote(t.Context(), bob, "reader"); !errors.Is(err, ErrNotFound) {
+		t.Errorf("somebody else's: %v", err)
+	}
+	if _, err := r.WelcomeNote(t.Context(), Actor{User: "eve", Role: RoleViewer}, "reader"); !errors.Is(err, ErrDenied) {
+		t.Errorf("a viewer: %v", err)
+	}
+	app, _ := r.App(t.Context(), ann, "reader")
+	if note, err := r.WelcomeNote(t.Context(), ann, "reader"); err != nil || note != "Open "+strings.TrimSuffix(app.URL, "/")+" and sign in as admin with the password open sesame." {
+		t.Errorf("the first time: %q, %v", note, err)
+	}
+	if note, err := r.WelcomeNote(t.Context(), ann, "reader"); err != nil || !strings.HasSuffix(note, "password (among its secrets).") {
+		t.Errorf("the second time: %q, %v", note, err)
+	}
+	if secrets, err := r.AppSecrets(t.Context(), ann, "reader"); err != nil || secrets["ADMIN_PASSWORD"] != "open sesame" || len(secrets["DB_PASSWORD"]) != 48 {
+		t.Errorf("read again: %v", err)
+	}
+	seen := []string{}
+	for _, a := range r.audited(t, "app.secrets") {
+		seen = append(seen, a.User+" "+a.Detail)
+	}
+	if got := strings.Join(seen, ", "); got != "eve welcome note, ann welcome note, ann " {
+		t.Errorf("the audit has %q", got)
+	}
+	lines, err := r.JobLog(t.Context(), admin, job.ID, 0, 0)
+	if err != nil || len(lines) == 0 || strings.Contains(fmt.Sprint(lines), "sesame") {
+		t.Errorf("the log tells the password, or nothing: %v", err)
 	}
 }

@@ -11,9 +11,8 @@ import (
 )
 
 // Core is what the console asks of the domain. *core.Core is one, the tests'
-// scripted world another. World, History, Catalogue, Categories and
-// CatalogueItem answer from memory; everything else is called off the event
-// loop.
+// scripted world another. World, History and what is said of the catalogue are
+// answered from memory; everything else is called off the event loop.
 type Core interface {
 	World(a core.Actor) *core.World
 	Watch(ctx context.Context) <-chan struct{}
@@ -22,12 +21,14 @@ type Core interface {
 	Catalogue(query, category string) []core.CatalogueItem
 	Categories() []core.CategoryView
 	CatalogueItem(id string) (core.CatalogueItem, error)
+	SimilarItems(id string) []core.CatalogueItem
 
 	CheckDeploy(a core.Actor, r core.DeployRequest) core.DeployCheck
 	DeployApp(ctx context.Context, a core.Actor, r core.DeployRequest) (core.AppView, core.JobView, error)
 	AppLogs(ctx context.Context, a core.Actor, name string, tail int, follow bool, line func(string)) error
 	DoApp(ctx context.Context, a core.Actor, verb core.AppVerb, name string) (core.JobView, error)
 	AppSecrets(ctx context.Context, a core.Actor, name string) (map[string]string, error)
+	WelcomeNote(ctx context.Context, a core.Actor, name string) (string, error)
 
 	Job(ctx context.Context, a core.Actor, id uint64) (core.JobView, error)
 	JobLog(ctx context.Context, a core.Actor, id, after uint64, limit int) ([]core.LogLine, error)

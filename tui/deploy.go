@@ -57,7 +57,11 @@ func newDeploy(c *Console, it core.CatalogueItem, draft *draft) *deploy {
 		if f.Hidden {
 			continue
 		}
-		if x := manifestField(f); f.Advanced {
+		x := manifestField(f)
+		if len(f.When) > 0 {
+			x.Matters = func() bool { return f.Matters(p.value) }
+		}
+		if f.Advanced {
 			advanced = append(advanced, x)
 		} else {
 			p.form.Fields = append(p.form.Fields, x)
@@ -80,6 +84,20 @@ func newDeploy(c *Console, it core.CatalogueItem, draft *draft) *deploy {
 	return p
 }
 
+// value is what a field of the manifest holds now, its default where nothing
+// was typed.
+func (p *deploy) value(key string) string {
+	if x := p.form.Field("values." + key); x != nil && x.Value() != "" {
+		return x.Value()
+	}
+	for _, f := range p.it.Fields {
+		if f.Key == key {
+			return f.Default
+		}
+	}
+	return ""
+}
+
 // manifestField makes a form field of a question of the manifest.
 func manifestField(f core.FieldView) *ui.Field {
 	x := &ui.Field{Key: "values." + f.Key, Label: f.Label, Help: f.Help}
@@ -92,10 +110,16 @@ func manifestField(f core.FieldView) *ui.Field {
 		x.Input.Max = 12
 	case "select":
 		x.Kind = ui.SelectField
+		if f.Default == "" && !f.Required {
+			x.Options = append(x.Options, ui.Option{Label: ui.Unknown})
+		}
 		for _, o := range f.Options {
 			x.Options = append(x.Options, ui.Option(o))
 		}
 		x.Choose(f.Default)
+	}
+	if f.Rule != "" {
+		x.Help = strings.TrimPrefix(x.Help+" · "+f.Rule, " · ")
 	}
 	if f.Generated {
 		x.Default = "made for you"
@@ -172,7 +196,7 @@ func (p *deploy) request() core.DeployRequest {
 	r.Host, r.Node, _ = strings.Cut(p.form.Field(fieldNode).Value(), "/")
 	for _, f := range p.it.Fields {
 		x := p.form.Field("values." + f.Key)
-		if x == nil {
+		if x == nil || !f.Matters(p.value) {
 			continue
 		}
 		if v := x.Value(); v != "" && (v != f.Default || f.Type == "select") {
