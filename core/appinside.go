@@ -68,6 +68,9 @@ func (d *work[D]) must(ctx context.Context, name, what, script string, again boo
 }
 
 func (d *deploying) dockerSetup(ctx context.Context) error {
+	if err := d.needs(ctx); err != nil {
+		return err
+	}
 	script := dockerAlpine
 	if d.app.OS == "debian" {
 		script = dockerDebian

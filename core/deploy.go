@@ -108,6 +108,7 @@ func (c *Core) plan(a Actor, r DeployRequest, records []app) *plan {
 	p.checkSize(m)
 	p.checkValues(r.Values)
 	c.placeInto(p, r, records)
+	c.checkNeeds(p)
 	c.portInto(p, r.Port, records)
 	return p
 }

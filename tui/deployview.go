@@ -1,7 +1,9 @@
 package tui
 
 import (
+	"slices"
 	"strconv"
+	"strings"
 
 	"proximity/tui/ui"
 )
@@ -89,7 +91,14 @@ func (p *deploy) preview(c *Console, w int) []string {
 		where = "no node yet"
 	}
 	add(ui.Text, "container \""+p.form.Field(fieldName).Value()+"\" on "+where)
-	add(ui.Text, ck.OS+" · unprivileged")
+	kind := "unprivileged"
+	if slices.Contains(p.it.Needs, "privileged") {
+		kind = "privileged"
+	}
+	add(ui.Text, ck.OS+" · "+kind)
+	if len(p.it.Needs) > 0 {
+		add(ui.Warn, "needs "+strings.Join(p.it.Needs, ", "))
+	}
 	add(ui.Text, ui.Count(ck.Cores, "core")+" · "+ui.MB(ck.MemoryMB)+" · "+strconv.Itoa(ck.DiskGB)+"G "+ck.Storage)
 	add(ui.Text, ck.Bridge+" · "+ck.Network)
 	if ck.Port > 0 {

@@ -162,10 +162,16 @@ func (m *Manifest) Needs() []string {
 	for _, module := range q.KernelModules {
 		needs = append(needs, "module "+module)
 	}
+	return append(needs, q.Settings()...)
+}
+
+// Settings are the kernel settings that the app wants, as sysctl writes them: "vm.max_map_count=262144".
+func (q Requirements) Settings() []string {
+	var settings []string
 	for _, key := range slices.Sorted(maps.Keys(q.Sysctls)) {
-		needs = append(needs, key+"="+asText(q.Sysctls[key]))
+		settings = append(settings, key+"="+asText(q.Sysctls[key]))
 	}
-	return needs
+	return settings
 }
 
 // InternalPort is the TCP port that the app listens on inside its container, which is the published side of access.port;

@@ -96,6 +96,9 @@ func virtual(f *vfs.FS, m *Machine, in *inner) {
 	f.Device("/dev/urandom", random)
 	f.Device("/dev/random", random)
 	f.MkdirAll("/dev/shm", 0o777)
+	for _, name := range m.opts.Devices {
+		f.Device(name, device(func([]byte) (int, error) { return 0, eof }))
+	}
 	text := func(name string, read func() string) {
 		f.Virtual(name, func() []byte { return []byte(read()) }, nil)
 	}
