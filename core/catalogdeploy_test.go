@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"proximity/core/catalog"
 	"proximity/pvesim"
@@ -27,10 +28,12 @@ func TestEveryAppDeploys(t *testing.T) {
 	r.connect(sim)
 	room := make(chan bool, atOnce)
 	var apps sync.WaitGroup
+	n, began := 0, time.Now()
 	for _, m := range r.catalogue.Load().All() {
 		if which != "1" && !strings.Contains(","+which+",", ","+m.ID+",") {
 			continue
 		}
+		n++
 		apps.Go(func() {
 			room <- true
 			defer func() { <-room }()
@@ -40,6 +43,7 @@ func TestEveryAppDeploys(t *testing.T) {
 		})
 	}
 	apps.Wait()
+	t.Logf("%d apps went through the whole deploy in %s; no image ran", n, time.Since(began).Round(time.Second))
 }
 
 // tryApp deploys an app with the least that must be given, looks at it, and deletes it.
@@ -72,6 +76,9 @@ func (r *rig) tryApp(m *catalog.Manifest) (faults []string) {
 			fault("%s answers %d, %v", app.URL, code, err)
 		}
 	}
+	if text := r.look(app.ID); text != "600\n" {
+		fault("docker compose and the mode of .env say %q", text)
+	}
 	j, err := r.DoApp(r.t.Context(), admin, DeleteApp, app.ID)
 	if err != nil {
 		fault("the delete is refused: %v", err)
@@ -79,4 +86,22 @@ func (r *rig) tryApp(m *catalog.Manifest) (faults []string) {
 		fault("the delete ended %s: %s", j.State, j.Error)
 	}
 	return faults
+}
+
+// look has docker compose read the app's files in its container, which names variables that have no value, and tells the
+// mode of .env.
+func (r *rig) look(id string) string {
+	rec, err := r.appNamed(admin, id)
+	if err != nil {
+		return err.Error()
+	}
+	l, err := r.liveHost(rec.Host)
+	if err != nil {
+		return err.Error()
+	}
+	var out strings.Builder
+	if _, err := l.client.Exec(r.t.Context(), rec.Node, rec.VMID, compose(rec)+"config --quiet; stat -c %a .env", &out); err != nil {
+		return err.Error()
+	}
+	return out.String()
 }
