@@ -146,7 +146,11 @@ func compose(a app) string {
 
 // appDeploy puts the app's files in place, pulls its images and starts it.
 func (d *deploying) appDeploy(ctx context.Context) error {
-	if err := d.putFiles(ctx, d.manifest); err != nil {
+	files, err := d.c.render(d.app, d.manifest)
+	if err != nil {
+		return err
+	}
+	if err := d.putFiles(ctx, files); err != nil {
 		return err
 	}
 	if err := d.must(ctx, "pull", "pulling the images", compose(d.app)+"pull", true); err != nil {

@@ -12,8 +12,8 @@ import (
 	"proximity/pvesim"
 )
 
-// atOnce is how many apps are deployed at a time: enough to keep both cores busy.
-const atOnce = 8
+// appsAtOnce is how many apps are deployed at a time: enough to keep both cores busy.
+const appsAtOnce = 8
 
 // TestEveryAppDeploys sends every app of the catalogue through the whole deploy, on a simulated cluster: containers,
 // docker, compose files, variables, healthchecks, probes and ports are as they would be, but no image runs.
@@ -26,7 +26,7 @@ func TestEveryAppDeploys(t *testing.T) {
 	sim := startSim(t, pvesim.Options{TaskTime: 0.002, Nodes: 4, NodeMemoryMB: 512 << 10, NodeDiskGB: 20000})
 	r := openRig(t, testConfig(t.TempDir()))
 	r.connect(sim)
-	room := make(chan bool, atOnce)
+	room := make(chan bool, appsAtOnce)
 	var apps sync.WaitGroup
 	n, began := 0, time.Now()
 	for _, m := range r.catalogue.Load().All() {

@@ -3,16 +3,11 @@ package core
 import (
 	"cmp"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"path"
 	"strconv"
-	"strings"
 	"time"
 
-	"proximity/core/catalog"
 	"proximity/core/pve"
 	"proximity/jobs"
 	"proximity/store"
@@ -182,15 +177,13 @@ func (d configurer) grow(ctx context.Context) error {
 	return d.wait(ctx, &d.Data.ResizeTask, "grow the disk")
 }
 
-func (d configurer) inside(ctx context.Context) error { return d.tell(ctx, "up", d.before(), d.app) }
+func (d configurer) inside(ctx context.Context) error { return d.tell(ctx, "up", d.app) }
 
-func (d configurer) insideBack(ctx context.Context) error {
-	return d.tell(ctx, "up_back", d.app, d.before())
-}
+func (d configurer) insideBack(ctx context.Context) error { return d.tell(ctx, "up_back", d.before()) }
 
-// tell puts the files of an app in place that had those of another
-// configuration, and has compose take them over.
-func (d configurer) tell(ctx context.Context, script string, from, to app) error {
+// tell puts the files of the app as it is to be in place, and has compose take
+// them over.
+func (d configurer) tell(ctx context.Context, script string, as app) error {
 	if !d.Data.Inside {
 		return nil
 	}
@@ -198,57 +191,14 @@ func (d configurer) tell(ctx context.Context, script string, from, to app) error
 	if err != nil {
 		return err
 	}
-	was, err := d.c.render(from, m)
+	files, err := d.c.render(as, m)
 	if err != nil {
 		return err
 	}
-	will, err := d.c.render(to, m)
-	if err != nil {
-		return err
-	}
-	if err := d.replace(ctx, was, will); err != nil {
+	if err := d.putFiles(ctx, files); err != nil {
 		return err
 	}
 	return d.up(ctx, script, m)
-}
-
-// replace puts files in the place of those that were rendered before, as each
-// says: one that people may edit is left alone once they have.
-func (d *work[D]) replace(ctx context.Context, was, will []catalog.File) error {
-	old := map[string]catalog.File{}
-	for _, f := range was {
-		old[f.Path] = f
-	}
-	for _, f := range will {
-		full := path.Join(appDir(d.app), f.Path)
-		switch before, known := old[f.Path]; {
-		case f.Overwrite == "never" && known:
-			continue
-		case f.Overwrite == "if-unchanged" && known:
-			same, err := d.holds(ctx, full, before.Content)
-			if err != nil {
-				return err
-			}
-			if !same {
-				d.Logf(jobs.Warning, "%s was edited inside the container: it stays as it is", f.Path)
-				continue
-			}
-		}
-		if err := d.host.client.Put(ctx, d.app.Node, d.app.VMID, full, f.Mode, f.Content); err != nil {
-			return fmt.Errorf("put %s into CT %d: %w", f.Path, d.app.VMID, err)
-		}
-	}
-	return nil
-}
-
-// holds reports whether a file inside the container has this content.
-func (d *work[D]) holds(ctx context.Context, file string, content []byte) (bool, error) {
-	var out strings.Builder
-	if _, err := d.host.client.Exec(ctx, d.app.Node, d.app.VMID, "sha256sum "+pve.Quote(file)+" 2>/dev/null || true", &out); err != nil {
-		return false, err
-	}
-	sum := sha256.Sum256(content)
-	return strings.HasPrefix(strings.TrimSpace(out.String()), hex.EncodeToString(sum[:])), nil
 }
 
 func (d configurer) ready(ctx context.Context) error {

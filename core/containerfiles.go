@@ -23,14 +23,10 @@ func (c *Core) render(a app, m *catalog.Manifest) ([]catalog.File, error) {
 	return files, nil
 }
 
-// putFiles writes the app's files into its container: compose file, .env and
-// what else the manifest brings. Files that people may change stay as the
-// manifest says.
-func (d *work[D]) putFiles(ctx context.Context, m *catalog.Manifest) error {
-	files, err := d.c.render(d.app, m)
-	if err != nil {
-		return err
-	}
+// putFiles writes files of the app into its container, in one call. Those that
+// people may change there stay as each says: never overwritten, or only while
+// they are as we wrote them the last time.
+func (d *work[D]) putFiles(ctx context.Context, files []catalog.File) error {
 	send := make([]pve.File, len(files))
 	for i, f := range files {
 		send[i] = pve.File(f)
