@@ -117,7 +117,7 @@ func (r *run) itemDetail(i item) error {
 		fact{"port", port}, fact{"images", strings.Join(i.Images, ", ")}, fact{"volumes", strings.Join(i.Volumes, ", ")}, fact{"similar", strings.Join(i.Similar, ", ")}, fact{"notes", i.Notes}); err != nil {
 		return err
 	}
-	if len(i.Fields) > 0 {
+	if slices.ContainsFunc(i.Fields, func(f core.FieldView) bool { return !f.Hidden }) {
 		fmt.Fprintln(r.Out)
 		if err := r.fieldTable(i.Fields); err != nil {
 			return err

@@ -17,6 +17,7 @@ import (
 type shelf struct {
 	*catalog.Catalogue
 	items map[string]CatalogueItem
+	all   []CatalogueItem // by name
 }
 
 // CatalogueReload is what came of a reload.
@@ -64,6 +65,7 @@ func (c *Core) loadCatalogue(ctx context.Context) ([]catalog.Problem, error) {
 	for _, m := range cat.All() {
 		s.items[m.ID] = itemOf(m)
 	}
+	s.all = s.views(cat.All())
 	c.catalogue.Store(s)
 	if !maps.Equal(o.Passed, cat.Passed()) {
 		return problems, c.keepPassed(cat.Passed())
@@ -173,6 +175,9 @@ func (r CatalogueReload) Summary() string {
 // Catalogue searches the catalogue; empty query and category give all.
 func (c *Core) Catalogue(query, category string) []CatalogueItem {
 	s := c.catalogue.Load()
+	if query == "" && category == "" {
+		return slices.Clone(s.all)
+	}
 	return s.views(s.Search(query, category))
 }
 

@@ -73,6 +73,7 @@ func (p *catalogue) on(*Console) object {
 func (p *catalogue) find(c *Console, q string) {
 	p.search = q
 	p.fill(c)
+	p.table.Home() // the best match
 }
 
 func (p *catalogue) fill(c *Console) {

@@ -28,13 +28,14 @@ func TestFormAsksOnlyWhatMatters(t *testing.T) {
 	c := at(t, s, look{}, []string{"3", "/"})
 	typed(c, "mailer")
 	press(c, "enter", "n")
+	expect(t, c, "everything has a default")
 	d := c.page().(*deploy)
 	if strings.Contains(text(c), "Mail server") {
 		t.Errorf("asked for without need:\n%s", text(c))
 	}
 	d.form.Go("values.MAIL")
 	press(c, "space", "down")
-	expect(t, c, "Mail server", "a host name or IP address")
+	expect(t, c, "Mail server", "a host name or IP address", "1 field to fill in")
 	if got := d.form.Focus().Key; got != "values.SMTP" {
 		t.Errorf("the next field is %s", got)
 	}
@@ -103,5 +104,15 @@ func TestFirstPasswordsAreShownWithTheJob(t *testing.T) {
 	expect(t, c, "paperless runs at")
 	if viewer.count("WelcomeNote") != 0 || strings.Contains(text(c), "sesame") {
 		t.Error("a viewer is shown passwords")
+	}
+}
+
+// TestSearchPutsTheBestMatchUnderTheCursor: what was selected before one typed does not matter.
+func TestSearchPutsTheBestMatchUnderTheCursor(t *testing.T) {
+	s := newScripted()
+	c := at(t, s, look{}, []string{"3", "end", "/"})
+	typed(c, "a")
+	if id := c.page().(*catalogue).table.ID(); id != "adminer" {
+		t.Errorf("the cursor is on %s", id)
 	}
 }

@@ -153,7 +153,19 @@ func (p *deploy) move(*Console, motion, int) bool { return false }
 func (p *deploy) typing() bool                    { return p.form.Typing() && !p.sending }
 func (p *deploy) cursor() (x, y int)              { return p.cx, p.cy }
 func (p *deploy) opened(c *Console) tea.Cmd       { return p.ask(c) }
-func (p *deploy) note(*Console) string            { return "everything has a default" }
+
+func (p *deploy) note(*Console) string {
+	n := 0
+	for _, f := range p.it.Fields {
+		if f.Required && f.Default == "" && !f.Generated && f.Matters(p.value) {
+			n++
+		}
+	}
+	if n > 0 {
+		return ui.Count(n, "field") + " to fill in"
+	}
+	return "everything has a default"
+}
 
 // beat checks again: what is free changes while one thinks.
 func (p *deploy) beat(c *Console) tea.Cmd {

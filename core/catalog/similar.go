@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// Similar lists at most n apps that do what m does, most alike first: those that share its tags, where a rare tag says more
-// than one that many apps have, and its category.
+// Similar lists at most n apps that do what m does, most alike first: of its category those that share a tag, of others
+// those that share two. A rare tag says more than one that many apps have.
 func (c *Catalogue) Similar(m *Manifest, n int) []*Manifest {
 	weight := c.weights(m)
 	type match struct {
@@ -20,16 +20,18 @@ func (c *Catalogue) Similar(m *Manifest, n int) []*Manifest {
 		if other.ID == m.ID || other.Status == "deprecated" || other.Status == "broken" {
 			continue
 		}
-		alike := 0.0
+		shared, alike := 0, 0.0
 		for i, tag := range other.Tags {
-			if !slices.Contains(other.Tags[:i], tag) {
-				alike += weight[strings.ToLower(tag)]
+			if w, is := weight[strings.ToLower(tag)]; is && !slices.Contains(other.Tags[:i], tag) {
+				shared++
+				alike += w
 			}
 		}
-		if other.Category == m.Category {
+		if other.Category == m.Category && shared > 0 {
+			shared++
 			alike += sameCategory
 		}
-		if alike > sameCategory { // the category alone says little: that is what the list of categories is for
+		if shared >= 2 {
 			matches = append(matches, match{other, alike})
 		}
 	}
@@ -41,8 +43,8 @@ func (c *Catalogue) Similar(m *Manifest, n int) []*Manifest {
 	return similar
 }
 
-// sameCategory weighs as much as a tag that one app in e has.
-const sameCategory = 1
+// sameCategory weighs as much as a tag that one app in twenty has.
+const sameCategory = 3
 
 // weights says how much each of m's tags tells: the logarithm of how rare it is.
 func (c *Catalogue) weights(m *Manifest) map[string]float64 {
