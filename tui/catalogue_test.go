@@ -39,7 +39,10 @@ func TestFormAsksOnlyWhatMatters(t *testing.T) {
 	if got := d.form.Focus().Key; got != "values.SMTP" {
 		t.Errorf("the next field is %s", got)
 	}
+	s.check.Problems = []core.FieldProblem{{Field: "values.SMTP", Text: "must be a host name or IP address"}}
 	typed(c, "mail.lan")
+	expect(t, c, "× Mail server must be a host name or IP address")
+	s.check.Problems = nil
 	press(c, "down", "right")
 	expect(t, c, "Dark as night")
 	d.form.Go("values.MAIL")

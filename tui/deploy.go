@@ -246,7 +246,7 @@ func (p *deploy) submit(c *Console) tea.Cmd {
 	if p.done == p.gen && len(p.check.Problems) > 0 {
 		first := p.check.Problems[0]
 		p.form.Go(formKey(first.Field))
-		c.say(warn, problemText(p.check.Problems))
+		c.say(warn, p.problemText(p.check.Problems))
 		return nil
 	}
 	p.sending = true
@@ -258,8 +258,12 @@ func (p *deploy) submit(c *Console) tea.Cmd {
 	}
 }
 
-func problemText(all []core.FieldProblem) string {
+// problemText says the first problem, what it is about with it.
+func (p *deploy) problemText(all []core.FieldProblem) string {
 	s := all[0].Text
+	if f := p.form.Field(all[0].Field); f != nil && strings.HasPrefix(f.Key, "values.") {
+		s = f.Label + " " + s
+	}
 	if all[0].Hint != "" {
 		s += " · " + all[0].Hint
 	}

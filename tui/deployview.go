@@ -64,7 +64,7 @@ func (p *deploy) verdict(c *Console, w int) []string {
 	case !p.checked:
 		l.Add(ui.Muted, "… checking")
 	case len(p.check.Problems) > 0:
-		l.Add(ui.Error, ui.Cross+" ").Add(ui.Text, problemText(p.check.Problems))
+		l.Add(ui.Error, ui.Cross+" ").Add(ui.Text, p.problemText(p.check.Problems))
 	default:
 		l.Add(ui.OK, ui.Check+" ").Add(ui.Text, "ready: it goes to "+p.check.Node).Add(ui.Muted, " · ctrl+s deploys")
 	}
