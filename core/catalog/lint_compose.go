@@ -1,7 +1,6 @@
 package catalog
 
 import (
-	"encoding/json"
 	"fmt"
 	"maps"
 	"path"
@@ -44,12 +43,8 @@ func lintCompose(m *Manifest, project *types.Project, r *report) {
 }
 
 // lintVariables wants a value for every variable and a use for every field. It returns the compose file's variables.
-func lintVariables(m *Manifest, r *report) map[string]template.Variable {
-	var file map[string]any
-	if err := json.Unmarshal(m.DockerCompose, &file); err != nil {
-		r.add("docker_compose", "%v", err)
-		return nil
-	}
+func lintVariables(m *Manifest, doc map[string]any, r *report) map[string]template.Variable {
+	file, _ := doc["docker_compose"].(map[string]any) // the schema wants an object
 	known := m.known()
 	used := template.ExtractVariables(file, nil)
 	needed := map[string]bool{}

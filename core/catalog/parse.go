@@ -21,12 +21,12 @@ const maxFile = 1 << 20
 // is ready to use. file names it in the problems.
 func Parse(ctx context.Context, file string, raw []byte) (*Manifest, []Problem) {
 	r := report{file: file}
-	m := decode(raw, &r)
+	m, doc := decode(raw, &r)
 	if m == nil {
 		return nil, r.problems
 	}
 	m.services = m.readServices()
-	variables := lintVariables(m, &r)
+	variables := lintVariables(m, doc, &r)
 	if project := loadCompose(ctx, m, variables, &r); project != nil {
 		lintCompose(m, project, &r)
 	}
@@ -44,19 +44,19 @@ func Lint(file string, raw []byte) []Problem {
 	return problems
 }
 
-// decode turns raw into a manifest if it fits the schema.
-func decode(raw []byte, r *report) *Manifest {
+// decode turns raw into a manifest if it fits the schema, and into the document that it is.
+func decode(raw []byte, r *report) (*Manifest, map[string]any) {
 	if len(raw) > maxFile {
 		r.add("", "the file is too large: a manifest has at most %d KB", maxFile>>10)
-		return nil
+		return nil, nil
 	}
 	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(raw))
 	if err != nil {
 		r.add("", "%s", syntaxError(raw))
-		return nil
+		return nil, nil
 	}
 	if !checkSchema(doc, r) {
-		return nil
+		return nil, nil
 	}
 	var m Manifest
 	if err := json.Unmarshal(raw, &m); err != nil {
@@ -66,9 +66,9 @@ func decode(raw []byte, r *report) *Manifest {
 		} else {
 			r.add("", "%v", err)
 		}
-		return nil
+		return nil, nil
 	}
-	return &m
+	return &m, doc.(map[string]any) // the schema wants an object
 }
 
 // syntaxError says where raw stops being JSON.
@@ -93,7 +93,9 @@ func (m *Manifest) fillDefaults() {
 	if m.Revision == 0 {
 		m.Revision = 1
 	}
-	m.services = m.readServices()
+	if m.services == nil {
+		m.services = m.readServices()
+	}
 	a, services := &m.Access, m.services
 	if a.Kind == "" { // the earlier format: a list of published ports, the first of them the app's page
 		a.Kind = "none"
