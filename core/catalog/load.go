@@ -58,7 +58,7 @@ func Check(ctx context.Context, source Source, names ...string) (files int, prob
 		}
 		names = all
 	}
-	for _, one := range readAll(ctx, source, names, nil) {
+	for _, one := range source.readAll(ctx, names, nil) {
 		problems = append(problems, one.problems...)
 	}
 	return len(names), problems
@@ -86,12 +86,11 @@ func (l *loading) add(ctx context.Context, source Source) {
 		}
 		return
 	}
-	for i, one := range readAll(ctx, source, names, l.Passed) {
+	for i, one := range source.read(ctx, names, l.Passed) {
 		file := path.Join(source.Name, names[i])
 		l.problems = append(l.problems, one.problems...)
 		switch m := one.m; {
 		case m != nil:
-			m.Origin = source.Name
 			l.passed[one.print] = true
 			l.take(file, m)
 		default:
@@ -152,15 +151,30 @@ type reading struct {
 	problems []Problem
 }
 
-// readAll reads files of one source, several at once.
-func readAll(ctx context.Context, source Source, names []string, passed Passed) []reading {
+// embeddedOnce is what the embedded files were read into: they do not change while the program runs.
+var embeddedOnce struct {
+	sync.Once
+	readings []reading
+}
+
+// read reads files of the source; those of the binary only once.
+func (s Source) read(ctx context.Context, names []string, passed Passed) []reading {
+	if s.FS != fs.FS(catalogdata.FS) || ctx.Err() != nil {
+		return s.readAll(ctx, names, passed)
+	}
+	embeddedOnce.Do(func() { embeddedOnce.readings = s.readAll(context.WithoutCancel(ctx), names, passed) })
+	return embeddedOnce.readings
+}
+
+// readAll reads files of the source, several at once.
+func (s Source) readAll(ctx context.Context, names []string, passed Passed) []reading {
 	results := make([]reading, len(names))
 	next := make(chan int)
 	var readers sync.WaitGroup
 	for range runtime.GOMAXPROCS(0) {
 		readers.Go(func() {
 			for i := range next {
-				results[i] = readOne(ctx, source, names[i], passed)
+				results[i] = s.readOne(ctx, names[i], passed)
 			}
 		})
 	}
@@ -170,6 +184,29 @@ func readAll(ctx context.Context, source Source, names []string, passed Passed) 
 	close(next)
 	readers.Wait()
 	return results
+}
+
+func (s Source) readOne(ctx context.Context, name string, passed Passed) reading {
+	file := path.Join(s.Name, name)
+	err := ctx.Err()
+	var raw []byte
+	if err == nil {
+		raw, err = readFile(s.FS, name)
+	}
+	if err != nil {
+		return reading{problems: []Problem{{File: file, Reason: "cannot be read: " + err.Error()}}}
+	}
+	one := reading{print: fingerprint(name, raw)}
+	if passed[one.print] {
+		one.m = decodeSound(raw)
+	}
+	if one.m == nil {
+		one.m, one.problems = Parse(ctx, file, raw)
+	}
+	if one.m != nil {
+		one.m.Origin = s.Name
+	}
+	return one
 }
 
 // readFile reads a file of at most maxFile bytes, and one more if there are more. It never waits for a pipe.
@@ -187,24 +224,4 @@ func readFile(folder fs.FS, name string) ([]byte, error) {
 	}
 	defer f.Close()
 	return io.ReadAll(io.LimitReader(f, maxFile+1))
-}
-
-func readOne(ctx context.Context, source Source, name string, passed Passed) reading {
-	file := path.Join(source.Name, name)
-	err := ctx.Err()
-	var raw []byte
-	if err == nil {
-		raw, err = readFile(source.FS, name)
-	}
-	if err != nil {
-		return reading{problems: []Problem{{File: file, Reason: "cannot be read: " + err.Error()}}}
-	}
-	print := fingerprint(name, raw)
-	if passed[print] {
-		if m := decodeSound(raw); m != nil {
-			return reading{m: m, print: print}
-		}
-	}
-	m, problems := Parse(ctx, file, raw)
-	return reading{m, print, problems}
 }

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"testing/fstest"
 
+	catalogdata "proximity/catalog_data"
 	"proximity/core/catalog"
 )
 
@@ -111,6 +112,11 @@ func TestEmbeddedAppIsOverriddenOnlyWhereAllowed(t *testing.T) {
 	}
 }
 
+// freshStart is the embedded catalogue as a new process finds it: nothing of it has been read yet.
+func freshStart() catalog.Source {
+	return catalog.Source{Name: "embedded", FS: struct{ fs.FS }{catalogdata.FS}}
+}
+
 func TestReloadKeepsWhatBroke(t *testing.T) {
 	at := folder("apps", map[string][]byte{"one.json": good(t, "one"), "two.json": good(t, "two"), "three.json": good(t, "three")})
 	before, problems := load(t, at)
@@ -166,7 +172,7 @@ func TestLoadStopsWithItsContext(t *testing.T) {
 // What passed once is not checked again, and makes the very same catalogue.
 func TestSoundFilesPassTheSecondTime(t *testing.T) {
 	first := embedded(t)
-	second, problems := catalog.Load(t.Context(), catalog.Options{Passed: first.Passed()}, catalog.Embedded())
+	second, problems := catalog.Load(t.Context(), catalog.Options{Passed: first.Passed()}, freshStart())
 	if len(problems) > 0 || second.Len() != first.Len() {
 		t.Fatalf("%d apps instead of %d: %v", second.Len(), first.Len(), problems)
 	}
@@ -244,7 +250,7 @@ func BenchmarkLoad(b *testing.B) {
 		}
 		b.Run(name, func(b *testing.B) {
 			for b.Loop() {
-				if c, problems := catalog.Load(b.Context(), o, catalog.Embedded()); len(problems) > 0 {
+				if c, problems := catalog.Load(b.Context(), o, freshStart()); len(problems) > 0 {
 					b.Fatal(c.Len(), problems)
 				}
 			}
