@@ -6,6 +6,9 @@ import (
 	"unicode/utf8"
 )
 
+// longestSample bounds what is made up, in bytes.
+const longestSample = 4 << 10
+
 // Sample is a value that fits the field's rules, for trials: its default, else the plainest there is. Where its pattern
 // wants something that cannot be guessed, the value does not fit.
 func (f Field) Sample() string {
@@ -41,7 +44,7 @@ func (f Field) Sample() string {
 		}
 	}
 	value := "sample"
-	if f.Min != nil && int(*f.Min) > len(value) && *f.Min < maxFile {
+	if f.Min != nil && int(*f.Min) > len(value) && *f.Min <= longestSample {
 		value += strings.Repeat("s", int(*f.Min)-len(value))
 	}
 	if f.Max != nil && int(*f.Max) < len(value) {
@@ -69,7 +72,7 @@ func (f Field) fromPattern() (string, bool) {
 
 // write writes a text that matches the tree; what may be repeated is written more times than it must.
 func write(b *strings.Builder, tree *syntax.Regexp, more int) {
-	if b.Len() > maxFile {
+	if b.Len() > longestSample {
 		return
 	}
 	times := func(least, most int) {
