@@ -3,6 +3,7 @@
 # make test    everything CI runs: format, vet, staticcheck, vulnerabilities, unit and end-to-end tests with -race
 # make bench   the figures the console is held to
 # make test-faults  every workflow killed at every step and call, cut off, refused and cancelled everywhere
+# make test-catalog  every app of the catalogue through the whole deploy, on a simulated cluster: no image runs there
 # make fuzz    every fuzz test for FUZZTIME (10s)
 
 SHELL := /bin/bash
@@ -65,6 +66,9 @@ endif
 test-faults:
 	PROXIMITY_FAULTS=1 $(GO) test -count=1 -timeout 30m -run 'Cut|Killed|Cancelled|PowerGoes|EveryFault' -v ./core | grep -vE '^ *(===|--- PASS)'
 
+test-catalog:
+	PROXIMITY_CATALOG=1 $(GO) test -count=1 -timeout 10m -run 'EveryApp' -v ./core | grep -vE '^ *(===|---)'
+
 unit:
 	$(GO) test $$($(GO) list ./... | grep -v /e2e)
 
@@ -77,7 +81,7 @@ bench:
 fuzz:
 	@for pkg in $$($(GO) list ./...); do \
 		for f in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz' || true); do \
-			echo "$$pkg $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) $$pkg; \
+			echo "$$pkg $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x $$pkg; \
 		done; \
 	done
 

@@ -42,7 +42,11 @@ func (p *program) console(ctx context.Context) error {
 		return err
 	}
 	defer file.Close()
-	s, err := openServer(core.Config{Data: data, Logger: log}, doors{})
+	cfg, err := p.catalogue(core.Config{Data: data, Logger: log})
+	if err != nil {
+		return err
+	}
+	s, err := openServer(cfg, doors{})
 	if err != nil {
 		return err
 	}
@@ -134,7 +138,11 @@ func (p *program) ask(ctx context.Context, args []string) (int, error) {
 	if fresh(data) {
 		return 0, &core.Error{Kind: core.ErrUnreachable, Text: "no server is running, and there is nothing in " + data, Hint: "start one with `proximity serve`, or try `proximity demo`", Err: err}
 	}
-	c, err := openCore(core.Config{Data: data, PublicHost: p.getenv("PROXIMITY_PUBLIC_HOST")})
+	cfg, err := p.catalogue(core.Config{Data: data, PublicHost: p.getenv("PROXIMITY_PUBLIC_HOST")})
+	if err != nil {
+		return 0, err
+	}
+	c, err := openCore(cfg)
 	if err != nil && args[0] == "doctor" {
 		return cli.Findings(ctx, env, args, cli.Unopened(data, err)), nil
 	}

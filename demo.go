@@ -32,6 +32,7 @@ type demo struct {
 	taskTime                                          float64
 	seed                                              int64
 	headless                                          bool
+	catalogue                                         catalogueSettings
 	web                                               web
 }
 
@@ -68,6 +69,7 @@ func (p *program) demo() *cobra.Command {
 	f.Int64Var(&d.seed, "seed", d.seed, "the same seed makes the same cluster")
 	d.web.flags(f)
 	f.StringVar(&d.logLevel, "log-level", d.logLevel, "debug, info, warn or error")
+	d.catalogue.flags(f)
 	return c
 }
 
@@ -104,8 +106,12 @@ func (p *program) runDemo(ctx context.Context, d demo) (err error) {
 		return err
 	}
 	// The installation first: where it is locked, another demo has the cluster, too.
-	s, err := openServer(core.Config{Data: d.data, PublicHost: d.publicHost, ListenHost: d.listenHost, AdminKeys: append([]string{key.Line}, d.adminKeys...),
-		GuestNetworks: []string{"127.0.0.0/8"}, Registration: core.RegistrationOpen, Logger: log, Pace: d.pace()}, doors{ssh: d.ssh, http: d.http, web: d.web, login: d.login(keyFile), freeSSH: d.freeSSH, freeHTTP: d.freeHTTP})
+	cfg, err := d.catalogue.into(core.Config{Data: d.data, PublicHost: d.publicHost, ListenHost: d.listenHost, AdminKeys: append([]string{key.Line}, d.adminKeys...),
+		GuestNetworks: []string{"127.0.0.0/8"}, Registration: core.RegistrationOpen, Logger: log, Pace: d.pace()})
+	if err != nil {
+		return err
+	}
+	s, err := openServer(cfg, doors{ssh: d.ssh, http: d.http, web: d.web, login: d.login(keyFile), freeSSH: d.freeSSH, freeHTTP: d.freeHTTP})
 	if err != nil {
 		return err
 	}
@@ -123,7 +129,7 @@ func (p *program) runDemo(ctx context.Context, d demo) (err error) {
 	}
 	p.moved(s, d)
 	fmt.Fprintf(p.out, "ready ssh=%s http=%s data=%s key=%s\n", s.ssh.Addr(), s.httpURL(), d.data, keyFile)
-	return s.run(ctx)
+	return s.run(ctx, s.reloadOnHangup)
 }
 
 // claim marks the folder as a demo's. A real installation is left alone.

@@ -5,7 +5,6 @@ import (
 	"strconv"
 	"strings"
 
-	catalogdata "proximity/catalog_data"
 	"proximity/core/catalog"
 	"proximity/pvesim"
 )
@@ -13,7 +12,7 @@ import (
 // offerUpdates has the simulated registries know a newer image of every app
 // whose recipe follows its tags.
 func offerUpdates(ctx context.Context, sim *pvesim.Cluster) {
-	all, _ := catalog.Load(ctx, catalog.Source{Name: "embedded", FS: catalogdata.FS})
+	all, _ := catalog.Load(ctx, catalog.Options{}, catalog.Embedded())
 	for _, m := range all.All() {
 		for service, image := range m.Images() {
 			if _, tag := catalog.SplitImage(image); m.Follows(service, nextTag(tag)) {

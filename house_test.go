@@ -37,7 +37,7 @@ var rooms = []struct {
 	{"catalog_data", nil},
 	{"pvesim", []string{"pvesim/*"}},
 	{"pvesim/*", []string{"pvesim/*"}},
-	{"docs/*", []string{"core", "tui", "tui/*", "pvesim"}}, // draws the README's picture
+	{"docs/*", []string{"core", "core/catalog", "tui", "tui/*", "pvesim"}}, // draw the README's picture and the table of apps
 	{"e2e", nil},
 }
 

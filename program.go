@@ -28,16 +28,18 @@ type program struct {
 
 // run runs the program and returns its exit code.
 func (p *program) run(ctx context.Context, args []string) int {
+	l := parseLine(args)
 	signals := []os.Signal{os.Interrupt, syscall.SIGTERM}
-	if !signal.Ignored(syscall.SIGHUP) { // nohup
+	if !signal.Ignored(syscall.SIGHUP) && l.word != "serve" { // nohup; and a server reads its catalogue again
 		signals = append(signals, syscall.SIGHUP)
 	}
 	ctx, stop := signal.NotifyContext(ctx, signals...)
 	defer stop()
 	context.AfterFunc(ctx, stop) // the second signal ends us at once
 
-	if rest, ok := p.shared(args); ok {
-		return p.command(ctx, rest)
+	if l.shared() {
+		p.data = l.data
+		return p.command(ctx, l.rest)
 	}
 	root := p.tree()
 	root.SetArgs(append([]string{}, args...))
@@ -46,7 +48,7 @@ func (p *program) run(ctx context.Context, args []string) int {
 		return int(code)
 	}
 	if err != nil {
-		return cli.Fail(p.err, err, nil)
+		return cli.Fail(p.err, err, args)
 	}
 	return 0
 }
@@ -56,36 +58,43 @@ type exitCode int
 
 func (c exitCode) Error() string { return fmt.Sprintf("exit code %d", int(c)) }
 
-// shared recognises the commands that ssh knows, too: they are read and
-// answered by the server. --data says whose, and is taken off the line.
-func (p *program) shared(args []string) (rest []string, ok bool) {
-	word, data := "", ""
+// line is a command line as far as it can be read without knowing its flags.
+type line struct {
+	word string   // the first that is no flag
+	data string   // of --data
+	rest []string // all but --data
+	help bool
+}
+
+func parseLine(args []string) line {
+	var l line
 	for i := 0; i < len(args); i++ {
 		a := args[i]
 		switch {
 		case a == "--":
-			rest = append(rest, args[i:]...)
-			i = len(args)
+			l.rest = append(l.rest, args[i:]...)
+			return l
 		case a == "--data" && i+1 < len(args):
 			i++
-			data = args[i]
+			l.data = args[i]
+			continue
 		case strings.HasPrefix(a, "--data="):
-			data = strings.TrimPrefix(a, "--data=")
-		default:
-			if a == "-h" || a == "--help" {
-				return nil, false // needs no server
-			}
-			if word == "" && !strings.HasPrefix(a, "-") {
-				word = a
-			}
-			rest = append(rest, a)
+			l.data = strings.TrimPrefix(a, "--data=")
+			continue
+		case a == "-h" || a == "--help":
+			l.help = true
+		case l.word == "" && !strings.HasPrefix(a, "-"):
+			l.word = a
 		}
+		l.rest = append(l.rest, a)
 	}
-	if word == "help" || !slices.Contains(cli.Commands(), word) {
-		return nil, false
-	}
-	p.data = data
-	return rest, true
+	return l
+}
+
+// shared recognises the commands that ssh knows, too: they are read and
+// answered by the server that --data names. Help needs none.
+func (l line) shared() bool {
+	return !l.help && l.word != "help" && slices.Contains(cli.Commands(), l.word) && !l.onFiles()
 }
 
 // tree is what the program itself can do; the shared commands are in it for
@@ -120,6 +129,9 @@ func (p *program) tree() *cobra.Command {
 	root.AddCommand(p.serve(), p.demo(), p.pvesim())
 	shared := cli.Tree()
 	for _, c := range shared.Commands() {
+		if c.Name() == "catalog" {
+			c.AddCommand(p.lint(), p.newManifest())
+		}
 		if c.Name() != "help" {
 			c.PersistentFlags().AddFlagSet(shared.PersistentFlags())
 			root.AddCommand(c)

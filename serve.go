@@ -18,6 +18,7 @@ type serveSettings struct {
 	ssh, http, publicHost, listenHost, logLevel, registration string
 	adminKeys, guestNetworks                                  []string
 	web                                                       web
+	catalogue                                                 catalogueSettings
 }
 
 func (p *program) serve() *cobra.Command {
@@ -42,7 +43,7 @@ func (p *program) serve() *cobra.Command {
 				}
 				d := defaultDemo()
 				d.data, d.ssh, d.http, d.listenHost, d.headless = filepath.Join(data, "simulated"), o.ssh, o.http, o.listenHost, true
-				d.publicHost, d.logLevel, d.adminKeys, d.web = o.publicHost, o.logLevel, o.adminKeys, o.web
+				d.publicHost, d.logLevel, d.adminKeys, d.web, d.catalogue = o.publicHost, o.logLevel, o.adminKeys, o.web, o.catalogue
 				return p.runDemo(c.Context(), d)
 			}
 			return p.runServer(c.Context(), o)
@@ -58,6 +59,7 @@ func (p *program) serve() *cobra.Command {
 	f.StringVar(&o.registration, "registration", "first", "who may make an account over the API: first (only while there is no admin; makes one), open, closed")
 	o.web.flags(f)
 	f.StringVar(&o.logLevel, "log-level", "info", "debug, info, warn or error")
+	o.catalogue.flags(f)
 	return c
 }
 
@@ -99,13 +101,16 @@ func (p *program) runServer(ctx context.Context, o serveSettings) error {
 	if err != nil {
 		return err
 	}
-	s, err := openServer(core.Config{Data: data, PublicHost: o.publicHost, ListenHost: o.listenHost, AdminKeys: admins, GuestNetworks: o.guestNetworks, Registration: registration, Logger: log},
-		doors{ssh: o.ssh, http: o.http, web: o.web, login: o.publicHost})
+	cfg, err := o.catalogue.into(core.Config{Data: data, PublicHost: o.publicHost, ListenHost: o.listenHost, AdminKeys: admins, GuestNetworks: o.guestNetworks, Registration: registration, Logger: log})
+	if err != nil {
+		return err
+	}
+	s, err := openServer(cfg, doors{ssh: o.ssh, http: o.http, web: o.web, login: o.publicHost})
 	if err != nil {
 		return err
 	}
 	p.welcome(s, data, first, admins)
-	return s.run(ctx, func(ctx context.Context) error { return p.earlierHost(ctx, s) })
+	return s.run(ctx, func(ctx context.Context) error { return p.earlierHost(ctx, s) }, s.reloadOnHangup)
 }
 
 // welcome says where the server is and, at first, who may log in.

@@ -161,17 +161,20 @@ func TestSharedCommandsAreRecognised(t *testing.T) {
 		{"--data d apps --json", "apps --json", "d", true},
 		{"apps --data=d", "apps", "d", true},
 		{"deploy x --hostname y -- --data z", "deploy x --hostname y -- --data z", "", true},
-		{"apps --help", "", "", false},
-		{"help apps", "", "", false},
-		{"serve --data d", "", "", false},
+		{"catalog reload", "catalog reload", "", true},
+		{"catalog --category new", "catalog --category new", "", true},
+		{"catalog lint x", "catalog lint x", "", false},
+		{"--data d catalog new x", "catalog new x", "d", false},
+		{"apps --help", "apps --help", "", false},
+		{"help apps", "help apps", "", false},
+		{"serve --data d", "serve", "d", false},
 		{"", "", "", false},
-		{"--data d", "", "", false},
-		{"nonsense", "", "", false},
+		{"--data d", "", "d", false},
+		{"nonsense", "nonsense", "", false},
 	} {
-		var p program
-		rest, ok := p.shared(strings.Fields(c.line))
-		if ok != c.shared || strings.Join(rest, " ") != c.rest || p.data != c.data {
-			t.Errorf("%q: %v %t %q", c.line, rest, ok, p.data)
+		l := parseLine(strings.Fields(c.line))
+		if l.shared() != c.shared || strings.Join(l.rest, " ") != c.rest || l.data != c.data {
+			t.Errorf("%q: %+v, shared %t", c.line, l, l.shared())
 		}
 	}
 }

@@ -2,6 +2,8 @@ package cli
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -14,33 +16,39 @@ func (r *run) catalog() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "catalog [QUERY] [--category NAME]",
 		Short: "Search what can be deployed; an exact id shows all about it",
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(c *cobra.Command, args []string) error {
 			query := strings.Join(args, " ")
 			if query != "" && category == "" {
 				if item, err := r.Core.CatalogueItem(query); err == nil {
-					return r.print([]core.CatalogueItem{item}, func() error { return r.itemDetail(item) })
+					return r.item(c, item)
 				}
 			}
-			list := r.Core.Catalogue(query, category)
-			if len(list) == 0 {
-				if err := r.nothing(query, category); err != nil {
-					return err
-				}
-			}
-			return r.print(all(list), func() error {
-				if len(list) == 0 {
-					return nil
-				}
-				t := table{columns: []column{{title: "ID"}, {title: "NAME", drop: 1}, {title: "CATEGORY", drop: 3}, {title: "VERSION", drop: 4}, {title: "MEMORY", right: true, drop: 2}, {title: "WHAT IT IS"}}}
-				for _, i := range list {
-					t.add(i.ID, i.Name, i.Category, i.Version, fmt.Sprintf("%d MB", i.MinMemoryMB), i.Tagline)
-				}
-				return t.write(r.Out, r.Width)
-			})
+			return r.items(query, category)
 		},
 	}
 	c.Flags().StringVar(&category, "category", "", "only one category")
+	c.AddCommand(r.catalogReload())
 	return c
+}
+
+// items lists what a search finds.
+func (r *run) items(query, category string) error {
+	list := r.Core.Catalogue(query, category)
+	if len(list) == 0 {
+		if err := r.nothing(query, category); err != nil {
+			return err
+		}
+	}
+	return r.print(all(list), func() error {
+		if len(list) == 0 {
+			return nil
+		}
+		t := table{columns: []column{{title: "ID"}, {title: "NAME", drop: 2}, {title: "CATEGORY", drop: 3}, {title: "VERSION", drop: 4}, {title: "MEMORY", right: true, drop: 1}, {title: "WHAT IT IS"}, {title: "ORIGIN", drop: 5}}}
+		for _, i := range list {
+			t.add(i.ID, i.Name, i.Category, i.Version, fmt.Sprintf("%d MB", i.MinMemoryMB), i.Tagline, i.Origin)
+		}
+		return t.write(r.Out, r.Width)
+	})
 }
 
 // nothing says why a search found nothing: a wrong category is an error, a
@@ -57,35 +65,61 @@ func (r *run) nothing(query, category string) error {
 	if category != "" && names != nil {
 		return &core.Error{Kind: core.ErrNotFound, Field: "category", Text: "there is no category " + quote(category), Hint: "there are " + strings.Join(names, ", ")}
 	}
-	r.note("nothing in the catalogue matches %s: `catalog` lists all of it", quote(query))
+	switch word, _, _ := strings.Cut(query, " "); word {
+	case "lint", "new": // they read files, and the server's are nobody's business
+		r.note("`proximity catalog %s` works on files: run it on the machine where they are", word)
+	default:
+		r.note("nothing in the catalogue matches %s: `catalog` lists all of it", quote(query))
+	}
 	return nil
 }
 
-func (r *run) itemDetail(i core.CatalogueItem) error {
+// item is one app with what depends on the moment: where it fits, and what
+// else there is like it.
+type item struct {
+	core.CatalogueItem
+	FitsOn  []core.NodeFit `json:"fits_on"`
+	Similar []string       `json:"similar"`
+}
+
+func (r *run) item(c *cobra.Command, i core.CatalogueItem) error {
+	nodes, err := r.Core.Nodes(c.Context(), r.Actor)
+	if err != nil {
+		return err
+	}
+	one := item{CatalogueItem: i, FitsOn: i.FitsOn(nodes), Similar: []string{}}
+	for _, s := range r.Core.SimilarItems(i.ID) {
+		one.Similar = append(one.Similar, s.ID)
+	}
+	return r.print([]item{one}, func() error { return r.itemDetail(one) })
+}
+
+func (r *run) itemDetail(i item) error {
 	fmt.Fprintf(r.Out, "%s  %s\n", i.ID, core.SafeText(i.Tagline, 0))
 	port := ""
 	if i.Port != 0 {
 		port = fmt.Sprint(i.Port)
 	}
-	if err := r.facts(fact{"name", i.Name + " " + i.Version}, fact{"category", i.Category}, fact{"about", i.Description}, fact{"website", i.Website}, fact{"license", i.License},
-		fact{"needs", fmt.Sprintf("%d cores, %d MB memory, %d GB disk, %s", i.MinCores, i.MinMemoryMB, i.MinDiskGB, i.OS)},
-		fact{"port", port}, fact{"images", strings.Join(i.Images, ", ")}, fact{"volumes", strings.Join(i.Volumes, ", ")}, fact{"notes", i.Notes}); err != nil {
+	needs := fmt.Sprintf("%d cores, %d MB memory, %d GB disk, %s", i.MinCores, i.MinMemoryMB, i.MinDiskGB, i.OS)
+	if len(i.Needs) > 0 {
+		needs += ", " + strings.Join(i.Needs, ", ")
+	}
+	var fits, not []string
+	for _, f := range i.FitsOn {
+		if f.Fits {
+			fits = append(fits, f.Node)
+		} else {
+			not = append(not, f.Node+" ("+f.Reason+")")
+		}
+	}
+	if err := r.facts(fact{"name", i.Name + " " + i.Version}, fact{"deprecated", i.Deprecated}, fact{"use instead", i.ReplacedBy}, fact{"category", i.Category}, fact{"about", i.Description},
+		fact{"website", i.Website}, fact{"license", i.License}, fact{"origin", origin(i.CatalogueItem)}, fact{"needs", needs}, fact{"fits on", strings.Join(fits, ", ")}, fact{"not on", strings.Join(not, ", ")},
+		fact{"port", port}, fact{"images", strings.Join(i.Images, ", ")}, fact{"volumes", strings.Join(i.Volumes, ", ")}, fact{"similar", strings.Join(i.Similar, ", ")}, fact{"notes", i.Notes}); err != nil {
 		return err
 	}
-	if len(i.Fields) > 0 {
+	if slices.ContainsFunc(i.Fields, func(f core.FieldView) bool { return !f.Hidden }) {
 		fmt.Fprintln(r.Out)
-		t := table{columns: []column{{title: "FIELD (--set)"}, {title: "TYPE"}, {title: "DEFAULT", drop: 2}, {title: "WHAT IT IS", drop: 1}}}
-		for _, f := range i.Fields {
-			if f.Hidden {
-				continue
-			}
-			about := f.Label
-			if f.Help != "" {
-				about += ": " + f.Help
-			}
-			t.add(f.Key, fieldType(f), fieldDefault(f), about)
-		}
-		if err := t.write(r.Out, r.Width); err != nil {
+		if err := r.fieldTable(i.Fields); err != nil {
 			return err
 		}
 	}
@@ -94,11 +128,46 @@ func (r *run) itemDetail(i core.CatalogueItem) error {
 	return nil
 }
 
-func fieldType(f core.FieldView) string {
-	if len(f.Options) > 0 {
-		return strings.Join(f.Options, "|")
+// origin says where an app comes from, and what of it is out of the ordinary.
+func origin(i core.CatalogueItem) string {
+	s := i.Origin
+	if i.Overrides != "" {
+		s += ", replaces the " + i.Overrides + " one"
 	}
-	return f.Type
+	if i.Stale {
+		s += "; its file cannot be read any more: this is what it said before"
+	}
+	return s
+}
+
+func (r *run) fieldTable(fields []core.FieldView) error {
+	t := table{columns: []column{{title: "FIELD (--set)"}, {title: "TYPE"}, {title: "DEFAULT", drop: 2}, {title: "WHAT IT IS", drop: 1}, {title: "RULE", drop: 3}}}
+	for _, f := range fields {
+		if f.Hidden {
+			continue
+		}
+		about := f.Label
+		if f.Help != "" {
+			about += ": " + f.Help
+		}
+		rule := f.Rule
+		for _, key := range slices.Sorted(maps.Keys(f.When)) {
+			rule = strings.TrimPrefix(rule+"; only with "+key+"="+f.When[key], "; ")
+		}
+		t.add(f.Key, fieldType(f), fieldDefault(f), about, rule)
+	}
+	return t.write(r.Out, r.Width)
+}
+
+func fieldType(f core.FieldView) string {
+	if len(f.Options) == 0 {
+		return f.Type
+	}
+	var values []string
+	for _, o := range f.Options {
+		values = append(values, o.Value)
+	}
+	return strings.Join(values, "|")
 }
 
 func fieldDefault(f core.FieldView) string {
@@ -109,4 +178,30 @@ func fieldDefault(f core.FieldView) string {
 		return "required"
 	}
 	return f.Default
+}
+
+func (r *run) catalogReload() *cobra.Command {
+	return &cobra.Command{
+		Use:   "reload",
+		Short: "Read the manifests again",
+		Long: "Read the manifests again: the embedded ones and those of the folders given with --catalog. SIGHUP to the server does the same.\n" +
+			"A manifest that cannot be read any more stays as it was before; what is wrong with it is told.",
+		Args: takes(),
+		RunE: func(c *cobra.Command, _ []string) error {
+			if err := r.online("catalog reload"); err != nil {
+				return err
+			}
+			done, err := r.Core.ReloadCatalogue(c.Context(), r.Actor)
+			if err != nil {
+				return err
+			}
+			return r.print(done, func() error {
+				fmt.Fprintln(r.Out, done.Summary())
+				for _, p := range done.Problems {
+					r.note("%s", core.SafeText(p.String(), 0))
+				}
+				return r.facts(fact{"added", strings.Join(done.Added, ", ")}, fact{"changed", strings.Join(done.Changed, ", ")}, fact{"removed", strings.Join(done.Removed, ", ")}, fact{"as before", strings.Join(done.Stale, ", ")})
+			})
+		},
+	}
 }

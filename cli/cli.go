@@ -32,6 +32,7 @@ type Core interface {
 	Discover(ctx context.Context, a core.Actor, host string) ([]core.FoundGuest, error)
 	Adopt(ctx context.Context, a core.Actor, r core.AdoptRequest) (core.AppView, core.JobView, error)
 	DeployApp(ctx context.Context, a core.Actor, r core.DeployRequest) (core.AppView, core.JobView, error)
+	WelcomeNote(ctx context.Context, a core.Actor, name string) (string, error)
 	CloneApp(ctx context.Context, a core.Actor, name string, r core.CloneRequest) (core.AppView, core.JobView, error)
 	CheckUpdate(ctx context.Context, a core.Actor, name string) (core.UpdateView, error)
 	UpdateApp(ctx context.Context, a core.Actor, name string, r core.UpdateRequest) (core.JobView, error)
@@ -40,6 +41,8 @@ type Core interface {
 	Catalogue(query, category string) []core.CatalogueItem
 	CatalogueItem(id string) (core.CatalogueItem, error)
 	Categories() []core.CategoryView
+	SimilarItems(id string) []core.CatalogueItem
+	ReloadCatalogue(ctx context.Context, a core.Actor) (core.CatalogueReload, error)
 
 	Jobs(ctx context.Context, a core.Actor, f core.JobFilter) ([]core.JobView, error)
 	Job(ctx context.Context, a core.Actor, id uint64) (core.JobView, error)

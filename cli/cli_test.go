@@ -384,3 +384,18 @@ func TestSecretsAreShownOnlyWhenAsked(t *testing.T) {
 		t.Errorf("asked for: %q", got)
 	}
 }
+
+// A password that is shown once is shown to a person at a terminal, and not lost in a file or a pipe.
+func TestFirstPasswordsNeedATerminal(t *testing.T) {
+	const line = "deploy gitea --hostname git --wait"
+	terminal := func(e *Env) { e.Width = 100 }
+	if got := command(t, lab(), "", line, terminal); got.exit != 0 || !strings.Contains(got.out, "open sesame") {
+		t.Errorf("on a terminal: %+v", got)
+	}
+	if got := command(t, lab(), "", line); got.exit != 0 || strings.Contains(got.out, "sesame") {
+		t.Errorf("into a file: %+v", got)
+	}
+	if got := command(t, lab(), "", line+" --json", terminal); got.exit != 0 || strings.Contains(got.out, "sesame") {
+		t.Errorf("as JSON: %+v", got)
+	}
+}

@@ -89,6 +89,13 @@ func (r *run) appAndJob(c *cobra.Command, a core.AppView, j core.JobView, wait b
 			return err
 		}
 		a = now
+		if r.Width > 0 && !r.json { // a person looks: passwords that are shown once do not go to waste in a file
+			note, err := r.Core.WelcomeNote(c.Context(), r.Actor, a.ID)
+			if err != nil {
+				return err
+			}
+			a.Notes = or(note, a.Notes)
+		}
 	}
 	return r.made(a, j, wait)
 }

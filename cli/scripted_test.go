@@ -56,6 +56,10 @@ func (s *scripted) AppSecrets(context.Context, core.Actor, string) (map[string]s
 	return map[string]string{"DB_PASSWORD": "s3cret", "ADMIN_PASSWORD": "open sesame"}, s.fail
 }
 
+func (s *scripted) WelcomeNote(context.Context, core.Actor, string) (string, error) {
+	return "Sign in with open sesame.", s.fail
+}
+
 func (s *scripted) DoApp(_ context.Context, _ core.Actor, v core.AppVerb, name string) (core.JobView, error) {
 	s.done = append(s.done, string(v)+" "+name)
 	return s.job, s.fail

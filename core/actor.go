@@ -58,6 +58,8 @@ const (
 	VerbReadAudit   Verb = "read the audit"
 	VerbSchedules   Verb = "plan backups"
 	VerbOwnAccount  Verb = "change accounts of others"
+
+	VerbReloadCatalogue Verb = "reload the catalogue"
 )
 
 // May reports whether the actor may do the verb to something owned by owner

@@ -48,6 +48,7 @@ type app struct {
 	Values       map[string]string // field values that are not secret
 	Sealed       string            // the secret field values, sealed as one JSON document
 	RootPassword string            // of the container, sealed
+	Welcomed     bool              // its first passwords have been shown to somebody
 
 	Adopted  bool      // Proximity did not make its container, and never destroys it
 	Adoption *Adoption // what it was like then

@@ -2,8 +2,6 @@ package core
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 	"path"
 	"slices"
@@ -14,30 +12,47 @@ import (
 	"proximity/jobs"
 )
 
-// putFiles puts an app's files into its container. What people may have changed
-// there is kept as the manifest says: a file that is never overwritten, or only
-// while it is as we put it, which was says.
-func (d *work[D]) putFiles(ctx context.Context, files, was []catalog.File) error {
-	sums, err := d.fileSums(ctx, files)
+// render makes an app's files from its manifest and all its values.
+func (c *Core) render(a app, m *catalog.Manifest) ([]catalog.File, error) {
+	values, err := c.valuesOf(a)
+	if err != nil {
+		return nil, err
+	}
+	files, err := m.Render(values, c.builtins(a, m))
+	if err != nil {
+		return nil, fmt.Errorf("render %s: %w", m.ID, err)
+	}
+	return files, nil
+}
+
+// putFiles puts files of the app into its folder. What people may change there
+// is kept as each says: never overwritten, or only while it is as we put it the
+// last time.
+func (d *work[D]) putFiles(ctx context.Context, files []catalog.File) error {
+	kept, err := d.putInto(ctx, appDir(d.app), files)
 	if err != nil {
 		return err
 	}
-	n := 0
+	d.Logf(jobs.Info, "put %d files into %s", len(files)-len(kept), appDir(d.app))
 	for _, f := range files {
-		at := path.Join(appDir(d.app), f.Path)
-		if there := sums[at]; there != "" && !overwrites(f, there, was) {
-			if f.Overwrite == "if-unchanged" {
-				d.Logf(jobs.Warning, "%s was edited inside the container: it stays as it is", f.Path)
-			}
-			continue
+		if f.Overwrite == "if-unchanged" && slices.Contains(kept, f.Path) {
+			d.Logf(jobs.Warning, "%s was edited inside the container: it stays as it is", f.Path)
 		}
-		if err := d.host.client.Put(ctx, d.app.Node, d.app.VMID, at, f.Mode, f.Content); err != nil {
-			return fmt.Errorf("put %s into CT %d: %w", f.Path, d.app.VMID, err)
-		}
-		n++
 	}
-	d.Logf(jobs.Info, "put %d files into %s", n, appDir(d.app))
 	return nil
+}
+
+// putInto puts files into any folder of the container, in one call.
+func (d *work[D]) putInto(ctx context.Context, dir string, files []catalog.File) (kept []string, err error) {
+	send := make([]pve.File, len(files))
+	for i, f := range files {
+		send[i] = pve.File(f)
+	}
+	kept, err = d.host.client.PutFiles(ctx, d.app.Node, d.app.VMID, dir, send)
+	if err != nil {
+		return nil, fmt.Errorf("put the app's files into CT %d: %w", d.app.VMID, err)
+	}
+	return kept, nil
 }
 
 // becomeOwn makes what runs in a copied container the app's own: its files move
@@ -57,7 +72,7 @@ func (d *work[D]) becomeOwn(ctx context.Context, from string) error {
 	if err != nil {
 		return err
 	}
-	if err := d.putFiles(ctx, files, nil); err != nil {
+	if err := d.putFiles(ctx, files); err != nil {
 		return err
 	}
 	d.Progress(1, "starting")
@@ -81,45 +96,4 @@ func (d *work[D]) changeRootPassword(ctx context.Context) error {
 	}
 	d.Log(jobs.Info, "the copy has a root password of its own")
 	return nil
-}
-
-// overwrites says whether a file takes the place of the one that is there.
-func overwrites(f catalog.File, there string, was []catalog.File) bool {
-	switch f.Overwrite {
-	case "never":
-		return false
-	case "if-unchanged":
-		return slices.ContainsFunc(was, func(w catalog.File) bool { return w.Path == f.Path && sumOf(w.Content) == there })
-	}
-	return true
-}
-
-func sumOf(b []byte) string {
-	sum := sha256.Sum256(b)
-	return hex.EncodeToString(sum[:])
-}
-
-// fileSums are the SHA-256 of those files that are there already and may have
-// to stay, by their path.
-func (d *work[D]) fileSums(ctx context.Context, files []catalog.File) (map[string]string, error) {
-	sums := map[string]string{}
-	script := ""
-	for _, f := range files {
-		if f.Overwrite != "always" {
-			script += "sha256sum " + pve.Quote(path.Join(appDir(d.app), f.Path)) + " 2>/dev/null\n"
-		}
-	}
-	if script == "" {
-		return sums, nil
-	}
-	var out strings.Builder
-	if _, err := d.host.client.Exec(ctx, d.app.Node, d.app.VMID, script+"true", &out); err != nil {
-		return nil, err
-	}
-	for line := range strings.Lines(out.String()) {
-		if sum, at, ok := strings.Cut(strings.TrimSpace(line), "  "); ok {
-			sums[at] = sum
-		}
-	}
-	return sums, nil
 }

@@ -74,6 +74,9 @@ func (d *work[D]) must(ctx context.Context, name, what, script string, again boo
 }
 
 func (d *work[D]) dockerSetup(ctx context.Context) error {
+	if err := d.needs(ctx); err != nil {
+		return err
+	}
 	script := dockerAlpine
 	if d.app.OS == "debian" {
 		script = dockerDebian
@@ -162,7 +165,7 @@ func (d *work[D]) appDeploy(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := d.putFiles(ctx, files, nil); err != nil {
+	if err := d.putFiles(ctx, files); err != nil {
 		return err
 	}
 	if err := d.must(ctx, "pull", "pulling the images", compose(d.app)+"pull", true); err != nil {
@@ -180,19 +183,6 @@ func (d *work[D]) up(ctx context.Context, name string, m *catalog.Manifest, flag
 	return d.must(ctx, name, "starting the app", compose(d.app)+strings.Join(command, " "), false)
 }
 
-// render makes an app's files from its manifest and all its values.
-func (c *Core) render(a app, m *catalog.Manifest) ([]catalog.File, error) {
-	values, err := c.valuesOf(a)
-	if err != nil {
-		return nil, err
-	}
-	files, err := m.Render(values, c.builtins(a, m))
-	if err != nil {
-		return nil, fmt.Errorf("render %s: %w", m.ID, err)
-	}
-	return files, nil
-}
-
 // ready waits for the manifest's probe, and looks at every service again:
 // `up --wait` calls a crash-looping one without a healthcheck healthy.
 func (d *work[D]) ready(ctx context.Context) error { return d.answers(ctx, "ready", d.manifest) }
@@ -204,7 +194,7 @@ func (d *work[D]) answers(ctx context.Context, name string, m *catalog.Manifest)
 	for _, s := range p.Status {
 		codes = append(codes, strconv.Itoa(s))
 	}
-	set := fmt.Sprintf("kind=%s\nport=%d\npath=%s\ncodes=%s\nlimit=%d\n", pve.Quote(p.Type), p.Port, pve.Quote(cmp.Or(p.Path, "/")),
+	set := fmt.Sprintf("kind=%s\nscheme=%s\nport=%d\npath=%s\ncodes=%s\nlimit=%d\n", pve.Quote(p.Type), pve.Quote(p.Scheme), p.Port, pve.Quote(cmp.Or(p.Path, "/")),
 		pve.Quote(strings.Join(codes, " ")), max(int(p.Timeout.Seconds()), 60))
 	set += "compose() { " + compose(d.app) + "\"$@\"; }\n"
 	d.Progress(0, "waiting for "+probeTitle(p))

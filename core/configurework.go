@@ -187,31 +187,24 @@ func (d configurer) grow(ctx context.Context) error {
 	return d.wait(ctx, &d.Data.ResizeTask, "grow the disk")
 }
 
-func (d configurer) inside(ctx context.Context) error { return d.tell(ctx, "up", d.before(), d.app) }
+func (d configurer) inside(ctx context.Context) error { return d.tell(ctx, "up", d.app) }
 
-func (d configurer) insideBack(ctx context.Context) error {
-	return d.tell(ctx, "up_back", d.app, d.before())
-}
+func (d configurer) insideBack(ctx context.Context) error { return d.tell(ctx, "up_back", d.before()) }
 
-// tell puts the files of an app in place that had those of another
-// configuration, and has compose take them over.
-func (d configurer) tell(ctx context.Context, script string, from, to app) error {
+// tell puts the files of the app as it is to be in place, and has compose take
+// them over.
+func (d configurer) tell(ctx context.Context, script string, as app) error {
 	if !d.Data.Inside {
 		return nil
 	}
-	m := d.manifest
-	was, err := d.c.render(from, m)
+	files, err := d.c.render(as, d.manifest)
 	if err != nil {
 		return err
 	}
-	will, err := d.c.render(to, m)
-	if err != nil {
+	if err := d.putFiles(ctx, files); err != nil {
 		return err
 	}
-	if err := d.putFiles(ctx, will, was); err != nil {
-		return err
-	}
-	return d.up(ctx, script, m)
+	return d.up(ctx, script, d.manifest)
 }
 
 func (d configurer) ready(ctx context.Context) error {

@@ -30,16 +30,17 @@ const Version = "0.1.0"
 
 // Config is what a Core needs to know at start.
 type Config struct {
-	Data          string           // data folder, made with mode 0700
-	PublicHost    string           // name people reach published apps by; default: the machine's name
-	ListenHost    string           // address published ports listen on; "" = all
-	AdminKeys     []string         // authorized_keys lines that may log in as admin, added at start
-	AdminUser     string           // the user those keys belong to; default "admin"
-	GuestNetworks []string         // overrides the setting: CIDRs published ports may lead into
-	Registration  Registration     // who may make an account over the API; "" = first
-	Catalogue     []catalog.Source // further manifests beside the embedded ones
-	Logger        *slog.Logger     // default: discards
-	Pace          Pace             // zero values: the real pace
+	Data              string           // data folder, made with mode 0700
+	PublicHost        string           // name people reach published apps by; default: the machine's name
+	ListenHost        string           // address published ports listen on; "" = all
+	AdminKeys         []string         // authorized_keys lines that may log in as admin, added at start
+	AdminUser         string           // the user those keys belong to; default "admin"
+	GuestNetworks     []string         // overrides the setting: CIDRs published ports may lead into
+	Registration      Registration     // who may make an account over the API; "" = first
+	Catalogue         []catalog.Source // further manifests beside the embedded ones
+	CatalogueOverride []string         // ids that those may take from the embedded ones
+	Logger            *slog.Logger     // default: discards
+	Pace              Pace             // zero values: the real pace
 
 	atStep func(kind, step, when string) error // trials put their kills here: called at "begin" and "end" of every step, and of "undo STEP"
 }
@@ -79,7 +80,8 @@ type Core struct {
 	store        *store.Store
 	ring         *keys.Ring
 	engine       *jobs.Engine
-	catalogue    atomic.Pointer[catalog.Catalogue]
+	catalogue    atomic.Pointer[listing]
+	reloading    sync.Mutex // of the catalogue, one at a time
 	forwarder    *forward.Forwarder
 	settings     atomic.Pointer[Settings]
 	access       *access
@@ -172,7 +174,9 @@ func (c *Core) open() error {
 	if err := c.loadSettings(); err != nil {
 		return err
 	}
-	c.loadCatalogue()
+	if _, err := c.loadCatalogue(context.Background()); err != nil {
+		return err
+	}
 	if err := c.loadManifests(); err != nil {
 		return err
 	}

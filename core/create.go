@@ -114,14 +114,16 @@ func (d *deploying) createOptions() (pve.CreateOptions, error) {
 		return pve.CreateOptions{}, fmt.Errorf("open the sealed root password of %s: %w", a.Hostname, err)
 	}
 	features := "nesting=1"
-	if !d.host.rec.Token && d.host.rec.User == "root@pam" {
+	if d.host.rec.isRoot() {
 		features += ",keyctl=1" // Proxmox: only root@pam with its password may set more than nesting
 	}
-	return pve.CreateOptions{
+	o := pve.CreateOptions{
 		VMID: a.VMID, Template: d.Data.Template, Hostname: a.Hostname, Storage: a.Storage, DiskGB: a.DiskGB,
 		Cores: a.Cores, MemoryMB: a.MemoryMB, SwapMB: a.SwapMB,
 		Net0:       d.c.net0(a),
 		Nameserver: strings.Join(set.DNS, " "), Unprivileged: true, OnBoot: true, Features: features,
 		Tags: []string{"proximity"}, Description: d.c.mark(a), Password: string(password),
-	}, nil
+	}
+	grant(&o, d.manifest)
+	return o, nil
 }

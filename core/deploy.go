@@ -103,12 +103,13 @@ func (c *Core) plan(a Actor, r DeployRequest, records []app) *plan {
 	p.manifest = m
 	set := c.Settings()
 	p.app = app{CatalogID: m.ID, Hostname: r.Hostname, Owner: a.User, OS: m.OS(), InternalPort: m.InternalPort(),
-		Cores: cmp.Or(r.Cores, max(set.Cores, m.MinCPU)), MemoryMB: cmp.Or(r.MemoryMB, max(set.MemoryMB, m.MinMemory)),
+		Cores: cmp.Or(r.Cores, max(set.Cores, m.MinCPU)), MemoryMB: cmp.Or(r.MemoryMB, max(set.MemoryMB, m.MinMemory, m.Requirements.RecommendedMemory)),
 		DiskGB: cmp.Or(r.DiskGB, max(set.DiskGB, m.Requirements.MinDisk)), SwapMB: max(set.SwapMB, m.Requirements.Swap)}
 	p.checkHostname(records)
 	p.checkSize(m)
 	p.checkValues(r.Values)
 	c.placeInto(p, r, records)
+	c.checkNeeds(p)
 	c.portInto(p, r.Port, records)
 	c.addressInto(p, r.IP, records)
 	return p

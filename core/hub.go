@@ -18,7 +18,8 @@ type hub struct {
 	building     sync.Mutex    // one rebuild at a time
 	tally        tally         // of ended jobs; guarded by building
 	world        atomic.Pointer[World]
-	filtered     sync.Map // user + role → *filteredWorld
+	catalogue    atomic.Uint64 // counts the reloads
+	filtered     sync.Map      // user + role → *filteredWorld
 
 	mu       sync.Mutex
 	watchers map[chan struct{}]*watcher
@@ -148,7 +149,7 @@ func (c *Core) World(a Actor) *World {
 
 // seenBy leaves out what the actor may not see.
 func (w *World) seenBy(a Actor) *World {
-	s := &World{At: w.At, Totals: w.Totals, BackupsRev: w.BackupsRev, memo: &memo{}}
+	s := &World{At: w.At, Totals: w.Totals, Catalogue: w.Catalogue, BackupsRev: w.BackupsRev, memo: &memo{}}
 	hosts := a.May(VerbReadHosts, "") == nil
 	if hosts {
 		s.Hosts, s.Nodes = w.Hosts, w.Nodes

@@ -35,9 +35,6 @@ func (c *Core) promised(records []app, except string) promises {
 	return p
 }
 
-// promisedMB is the memory part alone.
-func (c *Core) promisedMB(records []app) map[string]int { return c.promised(records, "").memory }
-
 func diskKey(host, node, storage string) string { return host + "/" + node + "/" + storage }
 
 // placeInto chooses host, node and storage for the plan's app: online, with the
@@ -202,25 +199,53 @@ func fit(l *liveHost, s *pve.Snapshot, n pve.Node, a app, promised promises) Nod
 		f.Reason = reasonOffline
 		return f
 	}
-	f.FreeMB = max(int((n.MaxMem-n.Mem)>>20)-promised.memory[l.rec.Name+"/"+n.Name], 0)
+	f.room(s, n, promised)
+	f.judge(a.MemoryMB, a.DiskGB)
+	return f
+}
+
+// room measures what is free on a node after what is promised: memory, and disk on the storage with most of it.
+func (f *NodeFit) room(s *pve.Snapshot, n pve.Node, promised promises) {
+	f.FreeMB = max(int((n.MaxMem-n.Mem)>>20)-promised.memory[f.Host+"/"+n.Name], 0)
 	for _, st := range s.Storages {
 		if st.Node != n.Name || st.Status != "available" || !slices.Contains(st.Content, "rootdir") {
 			continue
 		}
-		free := int((st.MaxDisk-st.Disk)>>30) - promised.disk[diskKey(l.rec.Name, n.Name, st.Name)]
+		free := int((st.MaxDisk-st.Disk)>>30) - promised.disk[diskKey(f.Host, n.Name, st.Name)]
 		if f.Storage == "" || free > f.FreeDiskGB {
 			f.Storage, f.FreeDiskGB = st.Name, max(free, 0)
 		}
 	}
+}
+
+// judge says whether what is free is enough, and if not, what is short.
+func (f *NodeFit) judge(memoryMB, diskGB int) {
 	switch {
-	case f.FreeMB < a.MemoryMB:
-		f.Reason = fmt.Sprintf("not enough memory: %d MB free, %d MB needed", f.FreeMB, a.MemoryMB)
+	case f.FreeMB < memoryMB:
+		f.Reason = fmt.Sprintf("not enough memory: %d MB free, %d MB needed", f.FreeMB, memoryMB)
 	case f.Storage == "":
 		f.Reason = "no storage takes containers: not enough disk"
-	case f.FreeDiskGB < a.DiskGB:
-		f.Reason = fmt.Sprintf("not enough disk: %d GB free on %s, %d GB needed", f.FreeDiskGB, f.Storage, a.DiskGB)
+	case f.FreeDiskGB < diskGB:
+		f.Reason = fmt.Sprintf("not enough disk: %d GB free on %s, %d GB needed", f.FreeDiskGB, f.Storage, diskGB)
 	default:
 		f.Fits = true
 	}
-	return f
+}
+
+// FitsOn says on which of the nodes there is room for the least the app needs, in their order.
+func (it CatalogueItem) FitsOn(nodes []NodeView) []NodeFit {
+	fits := make([]NodeFit, 0, len(nodes))
+	for _, n := range nodes {
+		f := NodeFit{Host: n.Host, Node: n.Name, FreeMB: n.FreeMB, FreeDiskGB: n.FreeDiskGB, Storage: n.FreeStorage}
+		switch n.State {
+		case "online":
+			f.judge(it.MinMemoryMB, it.MinDiskGB)
+		case "offline":
+			f.Reason = reasonOffline
+		default:
+			f.Reason = reasonSilent
+		}
+		fits = append(fits, f)
+	}
+	return fits
 }

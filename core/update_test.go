@@ -29,11 +29,11 @@ func (r *rig) edited(id string, pairs ...string) {
 		}
 		raw = []byte(strings.Replace(string(raw), pairs[i], pairs[i+1], 1))
 	}
-	cat, problems := catalog.Load(context.Background(), catalog.Source{Name: "edited", FS: fstest.MapFS{id + ".json": {Data: raw}}})
+	cat, problems := catalog.Load(context.Background(), catalog.Options{}, catalog.Source{Name: "edited", FS: fstest.MapFS{id + ".json": {Data: raw}}})
 	if len(problems) > 0 {
 		r.t.Fatal(problems)
 	}
-	r.catalogue.Store(cat)
+	r.catalogue.Store(newListing(cat))
 }
 
 // second is the next revision of adminer: another image, a field with a

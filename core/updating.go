@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"path"
 	"time"
 
 	"proximity/core/catalog"
@@ -158,10 +157,8 @@ func (d *renewing) pull(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for _, f := range files[:2] { // the compose file and its variables: all that a pull reads
-		if err := d.host.client.Put(ctx, d.app.Node, d.app.VMID, path.Join(d.nextDir(), f.Path), f.Mode, f.Content); err != nil {
-			return fmt.Errorf("put %s into CT %d: %w", f.Path, d.app.VMID, err)
-		}
+	if _, err := d.putInto(ctx, d.nextDir(), files[:2]); err != nil { // the compose file and its variables: all that a pull reads
+		return err
 	}
 	return d.must(ctx, "pull", "pulling the images", composeIn(d.nextDir(), d.app)+"pull", true)
 }
@@ -174,15 +171,11 @@ func (d *renewing) unpull(ctx context.Context) error {
 
 // swap puts the new files in the old ones' place and starts the app with them.
 func (d *renewing) swap(ctx context.Context) error {
-	was, err := d.c.render(d.app, d.work.manifest)
-	if err != nil {
-		return err
-	}
 	files, err := d.c.render(d.next, d.manifest)
 	if err != nil {
 		return err
 	}
-	if err := d.putFiles(ctx, files, was); err != nil {
+	if err := d.putFiles(ctx, files); err != nil {
 		return err
 	}
 	if err := d.unpull(ctx); err != nil {
@@ -219,15 +212,11 @@ func (d *renewing) back(ctx context.Context) error {
 // update of this app does not change.
 func (d *renewing) backToImages(ctx context.Context) error {
 	d.Log(jobs.Info, "going back to the images and files of before")
-	was, err := d.c.render(d.next, d.manifest)
-	if err != nil {
-		return err
-	}
 	files, err := d.c.render(d.app, d.work.manifest)
 	if err != nil {
 		return err
 	}
-	if err := d.putFiles(ctx, files, was); err != nil {
+	if err := d.putFiles(ctx, files); err != nil {
 		return err
 	}
 	if err := d.up(ctx, "back_up", d.work.manifest, "--remove-orphans"); err != nil {

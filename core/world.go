@@ -15,6 +15,7 @@ type World struct {
 
 	Protected  Protected
 	BackupsRev uint64 // another number: what Backups, Schedules and PreviewPrune say has changed
+	Catalogue  uint64 // another number after every reload of the catalogue
 
 	change uint64 // the last one that is in it
 	memo   *memo
@@ -189,18 +190,20 @@ type HostView struct {
 
 // NodeView is one node.
 type NodeView struct {
-	ID       uint64        `json:"id"` // the same for as long as host and node have their names
-	Host     string        `json:"host"`
-	Name     string        `json:"name"`
-	State    string        `json:"state"` // "online", "offline" (its cluster says so), "unreachable" (the host does not answer), "disabled", "untrusted", "unknown"
-	Metrics  *Metrics      `json:"metrics,omitempty"`
-	Stale    bool          `json:"stale,omitempty"`
-	AsOf     time.Time     `json:"as_of,omitzero"`
-	Apps     int           `json:"apps"`
-	Guests   int           `json:"guests"`
-	FreeMB   int           `json:"free_mb"`     // memory not used and not promised to unfinished deploys
-	Promised int           `json:"promised_mb"` // to unfinished deploys
-	Storages []StorageView `json:"storages,omitempty"`
+	ID          uint64        `json:"id"` // the same for as long as host and node have their names
+	Host        string        `json:"host"`
+	Name        string        `json:"name"`
+	State       string        `json:"state"` // "online", "offline" (its cluster says so), "unreachable" (the host does not answer), "disabled", "untrusted", "unknown"
+	Metrics     *Metrics      `json:"metrics,omitempty"`
+	Stale       bool          `json:"stale,omitempty"`
+	AsOf        time.Time     `json:"as_of,omitzero"`
+	Apps        int           `json:"apps"`
+	Guests      int           `json:"guests"`
+	FreeMB      int           `json:"free_mb"`                // memory not used and not promised to unfinished deploys
+	Promised    int           `json:"promised_mb"`            // to unfinished deploys
+	FreeDiskGB  int           `json:"free_disk_gb"`           // on the storage for containers with most of it, not promised
+	FreeStorage string        `json:"free_storage,omitempty"` // that storage
+	Storages    []StorageView `json:"storages,omitempty"`
 }
 
 // StorageView is a storage as one node sees it.
@@ -262,50 +265,6 @@ type LogLine struct {
 	Level string    `json:"level"` // info warning error
 	Step  string    `json:"step"`
 	Text  string    `json:"text"` // safe to show
-}
-
-// CatalogueItem is an app that can be deployed.
-type CatalogueItem struct {
-	ID          string      `json:"id"`
-	Name        string      `json:"name"`
-	Version     string      `json:"version"`
-	Tagline     string      `json:"tagline"`
-	Description string      `json:"description"`
-	Category    string      `json:"category"`
-	Tags        []string    `json:"tags,omitempty"`
-	License     string      `json:"license,omitempty"`
-	Website     string      `json:"website,omitempty"`
-	OS          string      `json:"os"`
-	MinCores    int         `json:"min_cpu"`
-	MinMemoryMB int         `json:"min_memory"`
-	MinDiskGB   int         `json:"min_disk"`
-	Port        int         `json:"port,omitempty"` // inside the container
-	Images      []string    `json:"images"`
-	Volumes     []string    `json:"volumes,omitempty"`
-	Fields      []FieldView `json:"fields,omitempty"`
-	Notes       string      `json:"notes,omitempty"` // before install
-	Recipe      string      `json:"-"`               // the compose file, for reading
-}
-
-// FieldView is one question of the deploy form.
-type FieldView struct {
-	Key       string   `json:"key"`
-	Label     string   `json:"label"`
-	Help      string   `json:"help,omitempty"`
-	Type      string   `json:"type"` // string text password number boolean email url host port timezone select
-	Default   string   `json:"default,omitempty"`
-	Required  bool     `json:"required,omitempty"`
-	Generated bool     `json:"generated,omitempty"` // made when left empty
-	Hidden    bool     `json:"hidden,omitempty"`
-	Advanced  bool     `json:"advanced,omitempty"`
-	Secret    bool     `json:"secret,omitempty"`
-	Options   []string `json:"options,omitempty"`
-}
-
-// CategoryView is a category and how many items it holds.
-type CategoryView struct {
-	Name  string `json:"name"`
-	Count int    `json:"count"`
 }
 
 // DeployRequest asks for an app. Zero values mean the defaults.

@@ -21,7 +21,7 @@ const recentJobs = 50
 // rebuild makes the world anew from what is in memory. One at a time: whoever
 // calls it holds hub.building, or is alone.
 func (c *Core) rebuild() {
-	w := &World{At: c.now(), change: c.hub.changes.Load(), memo: &memo{}}
+	w := &World{At: c.now(), Catalogue: c.hub.catalogue.Load(), change: c.hub.changes.Load(), memo: &memo{}}
 	w.Jobs = c.worldJobs()
 	live := map[string]*JobRef{}
 	for i := range w.Jobs {
@@ -43,7 +43,7 @@ func (c *Core) rebuild() {
 		v.Protection = c.protection(a, schedules)
 		w.Apps = append(w.Apps, v)
 	}
-	promised := c.promisedMB(records)
+	promised := c.promised(records, "")
 	for _, l := range hosts {
 		s := snaps[l.rec.Name]
 		h := hostView(l.rec, s)
@@ -198,7 +198,7 @@ func hostView(h host, s *pve.Snapshot) HostView {
 	return v
 }
 
-func (c *Core) nodeViews(l *liveHost, s *pve.Snapshot, records []app, promised map[string]int) []NodeView {
+func (c *Core) nodeViews(l *liveHost, s *pve.Snapshot, records []app, promised promises) []NodeView {
 	var views []NodeView
 	for _, n := range s.Nodes {
 		off := l.rec.off()
@@ -217,8 +217,10 @@ func (c *Core) nodeViews(l *liveHost, s *pve.Snapshot, records []app, promised m
 				last := hist[len(hist)-1]
 				v.Metrics.NetIn, v.Metrics.NetOut = last.NetIn, last.NetOut
 			}
-			v.Promised = promised[l.rec.Name+"/"+n.Name]
-			v.FreeMB = max(int((n.MaxMem-n.Mem)>>20)-v.Promised, 0)
+			v.Promised = promised.memory[l.rec.Name+"/"+n.Name]
+			free := NodeFit{Host: l.rec.Name}
+			free.room(s, n, promised)
+			v.FreeMB, v.FreeDiskGB, v.FreeStorage = free.FreeMB, free.FreeDiskGB, SafeText(free.Storage, 64)
 		}
 		for _, a := range records {
 			if a.Host == l.rec.Name && a.Node == n.Name {

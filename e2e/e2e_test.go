@@ -68,7 +68,7 @@ func TestStories(t *testing.T) {
 			return false, fmt.Errorf("unknown condition %q", name)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"serve": serve, "crash": crash, "stop": stop, "exits": exits, "json": jsonAt, "take": take, "oneline": oneline, "fetch": fetch, "bearer": bearer, "until": until, "keygen": keygen,
+			"serve": serve, "crash": crash, "hangup": hangup, "stop": stop, "exits": exits, "json": jsonAt, "take": take, "oneline": oneline, "fetch": fetch, "bearer": bearer, "until": until, "keygen": keygen,
 		},
 	})
 }
@@ -169,6 +169,11 @@ func crash(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(s.cmd.Process.Kill())
 	<-s.done
 	delete(servers(ts), args[0])
+}
+
+// hangup NAME: SIGHUP.
+func hangup(ts *testscript.TestScript, neg bool, args []string) {
+	ts.Check(servers(ts)[args[0]].cmd.Process.Signal(syscall.SIGHUP))
 }
 
 // stop NAME: SIGTERM; the server must end well within ten seconds. What it

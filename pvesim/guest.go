@@ -266,8 +266,20 @@ func (c *Cluster) machineOptions(g *guest) machine.Options {
 	return machine.Options{
 		Serves:   serves,
 		Hostname: s.hostname, OS: g.OS, Cores: s.cores, MemoryMB: s.memoryMB, DiskGB: s.diskGB,
-		TaskTime: c.o.TaskTime, Seed: c.o.Seed + int64(g.VMID), Now: c.o.Now, Registry: c.o.Registry,
+		TaskTime: c.o.TaskTime, Seed: c.o.Seed + int64(g.VMID), Now: c.o.Now, Registry: c.o.Registry, Devices: g.devices(),
 	}
+}
+
+// devices are the node's that a container is handed: dev0 is path=/dev/net/tun,mode=0666, or the path alone.
+func (g *guest) devices() []string {
+	var list []string
+	for key, value := range g.Conf {
+		if n, is := strings.CutPrefix(key, "dev"); is && strings.Trim(n, "0123456789") == "" {
+			path, _, _ := strings.Cut(value, ",")
+			list = append(list, strings.TrimPrefix(path, "path="))
+		}
+	}
+	return list
 }
 
 // inside returns a container's machine, made when it is first needed; that of a guest which has run from the start of

@@ -1,8 +1,8 @@
 package tui
 
 import (
+	"slices"
 	"strconv"
-	"strings"
 
 	tea "charm.land/bubbletea/v2"
 
@@ -18,6 +18,8 @@ type catalogue struct {
 	table  *ui.Table
 	search string
 	loaded bool
+	read   uint64 // World.Catalogue when it was read
+	alike  alike
 	left   bool // the cursor is in the categories
 	two    bool // there is room for the categories
 }
@@ -71,6 +73,7 @@ func (p *catalogue) on(*Console) object {
 func (p *catalogue) find(c *Console, q string) {
 	p.search = q
 	p.fill(c)
+	p.table.Home() // the best match
 }
 
 func (p *catalogue) fill(c *Console) {
@@ -82,20 +85,19 @@ func (p *catalogue) fill(c *Console) {
 	p.table.SetRows(&p.items)
 }
 
-// opened reads the catalogue again: recipes may have been added.
-func (p *catalogue) opened(c *Console) tea.Cmd {
-	p.cats = c.core.Categories()
-	p.cat = min(p.cat, len(p.cats)-1)
-	p.fill(c)
-	return nil
-}
-
+// world reads the catalogue at first, and again when it was reloaded.
 func (p *catalogue) world(c *Console) {
-	if !p.loaded {
-		p.loaded = true
-		p.cats = c.core.Categories()
-		p.fill(c)
+	if p.loaded && p.read == c.world.Catalogue {
+		return
 	}
+	p.loaded, p.read, p.alike = true, c.world.Catalogue, alike{}
+	was := ""
+	if p.cat >= 0 && p.cat < len(p.cats) {
+		was = p.cats[p.cat].Name
+	}
+	p.cats = c.core.Categories()
+	p.cat = slices.IndexFunc(p.cats, func(x core.CategoryView) bool { return x.Name == was })
+	p.fill(c)
 }
 
 func (p *catalogue) move(c *Console, m motion, n int) bool {
@@ -181,7 +183,7 @@ func (p *catalogue) body(c *Console, w, h int) []string {
 	}
 	if side > 0 {
 		if row, ok := p.table.Row(); ok {
-			right = preview(c, side-3, h, &p.items.items[row])
+			right = preview(c, side-3, h, &p.items.items[row], p.alike.to(c, p.items.items[row].ID))
 		}
 	}
 	var out []string
@@ -234,102 +236,6 @@ func (p *catalogue) categories(c *Console, w, h int) []string {
 	return append(out, window(rows, p.cat+1, h-1)...)
 }
 
-// preview is what one should know before deploying an app.
-func preview(c *Console, w, h int, it *core.CatalogueItem) []string {
-	var out []string
-	text := func(role ui.Role, s string) {
-		for _, row := range ui.Wrap(s, w) {
-			l := c.theme.NewLine(w)
-			out = append(out, l.Add(role, row).String())
-		}
-	}
-	fact := func(label, s string, role ui.Role) {
-		if s == "" {
-			return
-		}
-		for i, row := range ui.Wrap(s, w-10) {
-			l := c.theme.NewLine(w)
-			if i == 0 {
-				l.Add(ui.Muted, label)
-			}
-			l.To(10)
-			out = append(out, l.Add(role, row).String())
-		}
-	}
-	l := c.theme.NewLine(w)
-	out = append(out, l.Add(ui.Heading, it.Name).Space(1).Add(ui.Muted, it.Version).String())
-	about := it.Description
-	if about == "" || h < 16 {
-		about = it.Tagline
-	}
-	text(ui.Text, about)
-	out = append(out, "")
-	fact("needs", needs(it), ui.Text)
-	fits, away := fitting(c, it)
-	fact("fits on", fits, ui.OK)
-	fact("not on", away, ui.Muted)
-	fact("deployed", deployed(c, it.ID), ui.Text)
-	fact("system", it.OS, ui.Text)
-	if it.Port > 0 {
-		fact("port", strconv.Itoa(it.Port), ui.Text)
-	}
-	fact("volumes", strings.Join(it.Volumes, " "), ui.Text)
-	fact("images", strings.Join(it.Images, " "), ui.Muted)
-	fact("licence", it.License, ui.Text)
-	fact("website", strings.TrimPrefix(it.Website, "https://"), ui.Muted)
-	if it.Notes != "" {
-		out = append(out, "")
-		text(ui.Warn, it.Notes)
-	}
-	return out
-}
-
-func needs(it *core.CatalogueItem) string {
-	return strconv.Itoa(it.MinCores) + "c " + ui.MB(it.MinMemoryMB) + " " + strconv.Itoa(it.MinDiskGB) + "G"
-}
-
-// fitting lists the nodes with enough free memory, from the last answers.
-func fitting(c *Console, it *core.CatalogueItem) (fits, away string) {
-	var yes, no []string
-	for i := range c.world.Nodes {
-		n := &c.world.Nodes[i]
-		if n.State == "online" && n.FreeMB >= it.MinMemoryMB {
-			yes = append(yes, n.Name)
-		} else if n.State != "online" {
-			no = append(no, n.Name+" ("+n.State+")")
-		} else {
-			no = append(no, n.Name+" ("+ui.MB(n.FreeMB)+" free)")
-		}
-	}
-	shorten := func(s []string) string {
-		if len(s) > 6 {
-			return strings.Join(s[:6], " ") + " +" + strconv.Itoa(len(s)-6)
-		}
-		return strings.Join(s, " ")
-	}
-	return shorten(yes), shorten(no)
-}
-
-// deployed says how often an item is deployed already, and as what.
-func deployed(c *Console, id string) string {
-	var names []string
-	n := 0
-	for i := range c.world.Apps {
-		if c.world.Apps[i].CatalogID == id {
-			if n++; n <= 3 {
-				names = append(names, c.world.Apps[i].Hostname)
-			}
-		}
-	}
-	switch {
-	case n == 0:
-		return ""
-	case n > 3:
-		return strconv.Itoa(n) + ": " + strings.Join(names, " ") + " …"
-	}
-	return strings.Join(names, " ")
-}
-
 type itemRows struct{ items []core.CatalogueItem }
 
 func (r *itemRows) Len() int                       { return len(r.items) }
@@ -354,81 +260,4 @@ func (r *itemRows) Cell(l *ui.Line, i, col, width int, selected bool) {
 	case itemNeeds:
 		l.Cell(ui.Muted, needs(it), width)
 	}
-}
-
-// item is one entry of the catalogue by itself.
-type item struct {
-	it  core.CatalogueItem
-	top int
-	len int
-	fit int
-}
-
-func newItem(c *Console, id string) *item {
-	it, err := c.core.CatalogueItem(id)
-	if err != nil {
-		c.fail("", err)
-		it.ID, it.Name = id, id
-	}
-	return &item{it: it}
-}
-
-func (p *item) digit() int               { return 3 }
-func (p *item) crumbs(*Console) []string { return []string{p.it.Name} }
-func (p *item) note(*Console) string     { return "" }
-func (p *item) scope(*Console) scope     { return onItem | inStack | inList }
-func (p *item) on(*Console) object       { return itemObject(p.it.ID) }
-func (p *item) world(*Console)           {}
-
-func (p *item) move(_ *Console, m motion, n int) bool {
-	to := p.top
-	switch m {
-	case byLine:
-		to += n
-	case byPage:
-		to += n * max(1, p.fit-1)
-	case toFirst:
-		to = 0
-	case toLast:
-		to = p.len
-	}
-	to = max(0, min(to, p.len-p.fit))
-	if to == p.top {
-		return false
-	}
-	p.top = to
-	return true
-}
-
-func (p *item) body(c *Console, w, h int) []string {
-	lines := preview(c, min(w-4, 90), 99, &p.it)
-	lines = append(lines, "")
-	if n := len(p.it.Fields); n > 0 {
-		lines = append(lines, flat(c, w, section{title: "IT ASKS FOR"})...)
-		for _, f := range p.it.Fields {
-			if f.Hidden {
-				continue
-			}
-			l := c.theme.NewLine(w - 4)
-			l.Cell(ui.Text, f.Label, min(26, w/2)).Space(2)
-			switch {
-			case f.Generated:
-				l.Add(ui.Muted, "made for you if left empty")
-			case f.Required && f.Default == "":
-				l.Add(ui.Warn, "must be given")
-			case f.Default != "" && !f.Secret:
-				l.Add(ui.Muted, f.Default)
-			default:
-				l.Add(ui.Muted, "optional")
-			}
-			lines = append(lines, l.String())
-		}
-	}
-	p.len, p.fit = len(lines), h
-	p.top = max(0, min(p.top, p.len-h))
-	var out []string
-	for _, s := range lines[p.top:min(len(lines), p.top+h)] {
-		out = append(out, "  "+s)
-	}
-	return out
 }

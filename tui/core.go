@@ -12,9 +12,8 @@ import (
 )
 
 // Core is what the console asks of the domain. *core.Core is one, the tests'
-// scripted world another. World, History, Settings, SettingsList, About, Catalogue,
-// Categories and CatalogueItem answer from memory; everything else is called off the event
-// loop.
+// scripted world another. World, History, Settings, SettingsList, About and what is said of
+// the catalogue are answered from memory; everything else is called off the event loop.
 type Core interface {
 	World(a core.Actor) *core.World
 	Watch(ctx context.Context) <-chan struct{}
@@ -23,6 +22,7 @@ type Core interface {
 	Catalogue(query, category string) []core.CatalogueItem
 	Categories() []core.CategoryView
 	CatalogueItem(id string) (core.CatalogueItem, error)
+	SimilarItems(id string) []core.CatalogueItem
 
 	CheckDeploy(a core.Actor, r core.DeployRequest) core.DeployCheck
 	DeployApp(ctx context.Context, a core.Actor, r core.DeployRequest) (core.AppView, core.JobView, error)
@@ -46,6 +46,7 @@ type Core interface {
 	SetSetting(ctx context.Context, a core.Actor, name, text string) (core.Settings, error)
 	About() core.About
 	AppSecrets(ctx context.Context, a core.Actor, name string) (map[string]string, error)
+	WelcomeNote(ctx context.Context, a core.Actor, name string) (string, error)
 
 	Jobs(ctx context.Context, a core.Actor, f core.JobFilter) ([]core.JobView, error)
 	Job(ctx context.Context, a core.Actor, id uint64) (core.JobView, error)

@@ -57,7 +57,11 @@ func newDeploy(c *Console, it core.CatalogueItem, draft *draft) *deploy {
 		if f.Hidden {
 			continue
 		}
-		if x := manifestField(f); f.Advanced {
+		x := manifestField(f)
+		if len(f.When) > 0 {
+			x.Matters = func() bool { return f.Matters(p.value) }
+		}
+		if f.Advanced {
 			advanced = append(advanced, x)
 		} else {
 			p.form.Fields = append(p.form.Fields, x)
@@ -80,6 +84,20 @@ func newDeploy(c *Console, it core.CatalogueItem, draft *draft) *deploy {
 	return p
 }
 
+// value is what a field of the manifest holds now, its default where nothing
+// was typed.
+func (p *deploy) value(key string) string {
+	if x := p.form.Field("values." + key); x != nil && x.Value() != "" {
+		return x.Value()
+	}
+	for _, f := range p.it.Fields {
+		if f.Key == key {
+			return f.Default
+		}
+	}
+	return ""
+}
+
 // manifestField makes a form field of a question of the manifest.
 func manifestField(f core.FieldView) *ui.Field {
 	x := &ui.Field{Key: "values." + f.Key, Label: f.Label, Help: f.Help}
@@ -92,10 +110,16 @@ func manifestField(f core.FieldView) *ui.Field {
 		x.Input.Max = 12
 	case "select":
 		x.Kind = ui.SelectField
+		if f.Default == "" && !f.Required {
+			x.Options = append(x.Options, ui.Option{Label: ui.Unknown})
+		}
 		for _, o := range f.Options {
-			x.Options = append(x.Options, ui.Option{Value: o, Label: o})
+			x.Options = append(x.Options, ui.Option(o))
 		}
 		x.Choose(f.Default)
+	}
+	if f.Rule != "" {
+		x.Help = strings.TrimPrefix(x.Help+" · "+f.Rule, " · ")
 	}
 	if f.Generated {
 		x.Default = "made for you"
@@ -129,7 +153,19 @@ func (p *deploy) move(*Console, motion, int) bool { return false }
 func (p *deploy) typing() bool                    { return p.form.Typing() && !p.sending }
 func (p *deploy) cursor() (x, y int)              { return p.cx, p.cy }
 func (p *deploy) opened(c *Console) tea.Cmd       { return p.ask(c) }
-func (p *deploy) note(*Console) string            { return "everything has a default" }
+
+func (p *deploy) note(*Console) string {
+	n := 0
+	for _, f := range p.it.Fields {
+		if f.Required && f.Default == "" && !f.Generated && f.Matters(p.value) {
+			n++
+		}
+	}
+	if n > 0 {
+		return ui.Count(n, "field") + " to fill in"
+	}
+	return "everything has a default"
+}
 
 // beat checks again: what is free changes while one thinks.
 func (p *deploy) beat(c *Console) tea.Cmd {
@@ -172,7 +208,7 @@ func (p *deploy) request() core.DeployRequest {
 	r.Host, r.Node, _ = strings.Cut(p.form.Field(fieldNode).Value(), "/")
 	for _, f := range p.it.Fields {
 		x := p.form.Field("values." + f.Key)
-		if x == nil {
+		if x == nil || !f.Matters(p.value) {
 			continue
 		}
 		if v := x.Value(); v != "" && (v != f.Default || f.Type == "select") {
@@ -210,7 +246,7 @@ func (p *deploy) submit(c *Console) tea.Cmd {
 	if p.done == p.gen && len(p.check.Problems) > 0 {
 		first := p.check.Problems[0]
 		p.form.Go(formKey(first.Field))
-		c.say(warn, problemText(p.check.Problems))
+		c.say(warn, p.problemText(p.check.Problems))
 		return nil
 	}
 	p.sending = true
@@ -220,6 +256,14 @@ func (p *deploy) submit(c *Console) tea.Cmd {
 		a, j, err := c.core.DeployApp(ctx, c.actor, r)
 		return answer{p, gen, deployAnswer{a, j, err}}
 	}
+}
+
+// problemText says the first problem, and which question of the app it is about.
+func (p *deploy) problemText(all []core.FieldProblem) string {
+	if f := p.form.Field(all[0].Field); f != nil && strings.HasPrefix(f.Key, "values.") {
+		return f.Label + " " + problemText(all)
+	}
+	return problemText(all)
 }
 
 func problemText(all []core.FieldProblem) string {

@@ -1,7 +1,9 @@
 package tui
 
 import (
+	"slices"
 	"strconv"
+	"strings"
 
 	"proximity/tui/ui"
 )
@@ -62,7 +64,7 @@ func (p *deploy) verdict(c *Console, w int) []string {
 	case !p.checked:
 		l.Add(ui.Muted, "… checking")
 	case len(p.check.Problems) > 0:
-		l.Add(ui.Error, ui.Cross+" ").Add(ui.Text, problemText(p.check.Problems))
+		l.Add(ui.Error, ui.Cross+" ").Add(ui.Text, p.problemText(p.check.Problems))
 	default:
 		l.Add(ui.OK, ui.Check+" ").Add(ui.Text, "ready: it goes to "+p.check.Node).Add(ui.Muted, " · ctrl+s deploys")
 	}
@@ -89,7 +91,14 @@ func (p *deploy) preview(c *Console, w int) []string {
 		where = "no node yet"
 	}
 	add(ui.Text, "container \""+p.form.Field(fieldName).Value()+"\" on "+where)
-	add(ui.Text, ck.OS+" · unprivileged")
+	kind := "unprivileged"
+	if slices.Contains(p.it.Needs, "privileged") {
+		kind = "privileged"
+	}
+	add(ui.Text, ck.OS+" · "+kind)
+	if len(p.it.Needs) > 0 {
+		add(ui.Warn, "needs "+strings.Join(p.it.Needs, ", "))
+	}
 	add(ui.Text, ui.Count(ck.Cores, "core")+" · "+ui.MB(ck.MemoryMB)+" · "+strconv.Itoa(ck.DiskGB)+"G "+ck.Storage)
 	add(ui.Text, ck.Bridge+" · "+ck.Network)
 	if ck.Port > 0 {

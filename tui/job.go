@@ -22,6 +22,9 @@ type job struct {
 	stale bool // more may have come since it began
 	err   error
 	full  bool // the log takes all the room
+
+	welcome  string // what to do first with the app it deployed
+	welcomed bool   // it has been asked for
 }
 
 func newJob(id uint64) *job { return &job{id: id, lines: ui.NewLog()} }
@@ -70,14 +73,33 @@ type jobAnswer struct {
 	err   error
 }
 
-func (p *job) opened(c *Console) tea.Cmd { return p.fetch(c) }
+func (p *job) opened(c *Console) tea.Cmd { return tea.Batch(p.fetch(c), p.askWelcome(c)) }
 
 // beat asks for new lines when the world has changed since the last time.
 func (p *job) beat(c *Console) tea.Cmd {
 	if p.stale {
-		return p.fetch(c)
+		return tea.Batch(p.fetch(c), p.askWelcome(c))
 	}
 	return nil
+}
+
+// welcomeAnswer is what to do first with the app, its first passwords with it.
+type welcomeAnswer struct{ note string }
+
+// askWelcome asks what to do first once the app is deployed, if it is one's own.
+func (p *job) askWelcome(c *Console) tea.Cmd {
+	if p.welcomed || p.view.Kind != "deploy" || p.view.State != "succeeded" || mayChangeApp(c, appObject(p.view.AppID)) != "" {
+		return nil
+	}
+	p.welcomed = true
+	ctx, id := c.ctx, p.view.AppID
+	return func() tea.Msg {
+		note, err := c.core.WelcomeNote(ctx, c.actor, id)
+		if err != nil {
+			note = "" // the app is gone, or not one's own any more: its page says more
+		}
+		return answer{to: p, body: welcomeAnswer{note}}
+	}
 }
 
 func (p *job) fetch(c *Console) tea.Cmd {
@@ -101,6 +123,10 @@ func (p *job) fetch(c *Console) tea.Cmd {
 }
 
 func (p *job) receive(c *Console, gen uint64, body any) tea.Cmd {
+	if w, ok := body.(welcomeAnswer); ok {
+		p.welcome = w.note
+		return nil
+	}
 	a, ok := body.(jobAnswer)
 	if !ok || gen != p.gen {
 		return nil
@@ -297,7 +323,16 @@ func (p *job) result(c *Console, w int) []string {
 	l := c.theme.NewLine(w)
 	l.Space(3).Add(ui.OK, ui.Check+" "+a.Hostname+" runs at ").Link(ui.Accent, a.URL, a.URL)
 	l.Add(ui.Muted, " · enter opens the app")
-	return []string{"", l.String()}
+	out := []string{"", l.String()}
+	for _, row := range ui.Wrap(p.welcome, min(w-6, 90)) {
+		l := c.theme.NewLine(w)
+		out = append(out, l.Space(5).Add(ui.Strong, row).String())
+	}
+	if p.welcome != "" {
+		l := c.theme.NewLine(w)
+		out = append(out, l.Space(5).Add(ui.Muted, "passwords are shown this once; a → show secrets shows them again").String())
+	}
+	return out
 }
 
 func (p *job) logTitle(c *Console, w int) string {

@@ -70,6 +70,7 @@ func (d *draft) fill(p *deploy) {
 			f.Input.Set(v)
 		}
 	}
+	p.form.Open()
 	p.form.Go(d.Focus)
 }
 

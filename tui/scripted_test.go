@@ -128,6 +128,23 @@ func (s *scripted) CatalogueItem(id string) (core.CatalogueItem, error) {
 	return core.CatalogueItem{}, &core.Error{Kind: core.ErrNotFound, Text: "no app \"" + id + "\" in the catalog", Hint: "catalog lists them"}
 }
 
+// SimilarItems are those of the same category.
+func (s *scripted) SimilarItems(id string) []core.CatalogueItem {
+	var out []core.CatalogueItem
+	it, _ := s.CatalogueItem(id)
+	for _, other := range s.items {
+		if other.Category == it.Category && other.ID != id {
+			out = append(out, other)
+		}
+	}
+	return out
+}
+
+func (s *scripted) WelcomeNote(_ context.Context, _ core.Actor, name string) (string, error) {
+	s.called("WelcomeNote")
+	return "Sign in to " + name + " with open sesame.", s.fail
+}
+
 func (s *scripted) CheckDeploy(_ core.Actor, r core.DeployRequest) core.DeployCheck {
 	s.called("CheckDeploy")
 	ck := s.check
@@ -519,8 +536,8 @@ func homelab() *core.World {
 	}
 	stores := []core.StorageView{{Name: "local-lvm", Type: "lvmthin", Content: []string{"rootdir", "images"}, Used: 340 << 30, Total: 500 << 30, Active: true}, {Name: "nas", Type: "nfs", Content: []string{"backup", "vztmpl"}, Used: 1920 << 30, Total: 2000 << 30, Active: true, Shared: true}}
 	w.Nodes = []core.NodeView{
-		{Host: "homelab", Name: "pve1", State: "online", Metrics: &core.Metrics{CPU: 0.41, Cores: 16, Mem: 45 << 30, MaxMem: 64 << 30, Disk: 77 << 30, MaxDisk: 100 << 30, Uptime: 12 * 86400}, AsOf: ago(time.Second), Apps: 5, Guests: 14, FreeMB: 19456, Promised: 2048, Storages: stores},
-		{Host: "homelab", Name: "pve3", State: "online", Metrics: &core.Metrics{CPU: 0.12, Cores: 8, Mem: 14 << 30, MaxMem: 32 << 30, Disk: 61 << 30, MaxDisk: 100 << 30, Uptime: 40 * 86400}, AsOf: ago(time.Second), Apps: 3, Guests: 5, FreeMB: 8192, Storages: stores[:1]},
+		{Host: "homelab", Name: "pve1", State: "online", Metrics: &core.Metrics{CPU: 0.41, Cores: 16, Mem: 45 << 30, MaxMem: 64 << 30, Disk: 77 << 30, MaxDisk: 100 << 30, Uptime: 12 * 86400}, AsOf: ago(time.Second), Apps: 5, Guests: 14, FreeMB: 19456, FreeDiskGB: 160, FreeStorage: "local-lvm", Promised: 2048, Storages: stores},
+		{Host: "homelab", Name: "pve3", State: "online", Metrics: &core.Metrics{CPU: 0.12, Cores: 8, Mem: 14 << 30, MaxMem: 32 << 30, Disk: 61 << 30, MaxDisk: 100 << 30, Uptime: 40 * 86400}, AsOf: ago(time.Second), Apps: 3, Guests: 5, FreeMB: 8192, FreeDiskGB: 160, FreeStorage: "local-lvm", Storages: stores[:1]},
 		{Host: "barn", Name: "barn1", State: "unreachable", Metrics: &core.Metrics{CPU: 0.38, Cores: 4, Mem: 9 << 30, MaxMem: 16 << 30, Disk: 70 << 30, MaxDisk: 100 << 30, Uptime: 9 * 86400}, Stale: true, AsOf: ago(125 * time.Second), Apps: 1, Guests: 3},
 	}
 	gitea := app("gitea", "gitea", "Gitea", "1.22.3", "pve1", 107, running(0.04, 412, 1024, 290*time.Hour))
@@ -558,7 +575,7 @@ func homelab() *core.World {
 
 func shelf() []core.CatalogueItem {
 	item := func(id, name, tag, cat string, c, mem, disk, port int) core.CatalogueItem {
-		return core.CatalogueItem{ID: id, Name: name, Version: "1.0", Tagline: tag, Description: tag + ". It keeps its data in a volume and needs nothing else.", Category: cat, License: "MIT", Website: "https://" + id + ".example", OS: "debian-12", MinCores: c, MinMemoryMB: mem, MinDiskGB: disk, Port: port, Images: []string{id + ":1.0"}, Volumes: []string{"data"}, Recipe: "services:\n  " + id + ":\n    image: " + id + ":1.0\n"}
+		return core.CatalogueItem{ID: id, Name: name, Version: "1.0", Tagline: tag, Description: tag + ". It keeps its data in a volume and needs nothing else.", Category: cat, License: "MIT", Website: "https://" + id + ".example", OS: "debian-12", MinCores: c, MinMemoryMB: mem, MinDiskGB: disk, Port: port, Images: []string{id + ":1.0"}, Volumes: []string{"data"}, Origin: "embedded", Recipe: "services:\n  " + id + ":\n    image: " + id + ":1.0\n"}
 	}
 	out := []core.CatalogueItem{
 		item("adminer", "Adminer", "Database client in one page", "database", 1, 256, 4, 8080),
@@ -569,10 +586,11 @@ func shelf() []core.CatalogueItem {
 		item("uptime-kuma", "Uptime Kuma", "Watches that things answer", "monitor", 1, 256, 4, 3001),
 		item("vaultwarden", "Vaultwarden", "Password vault for a family", "security", 1, 256, 4, 80),
 	}
+	out[3].Origin, out[3].Overrides = "/srv/apps", "embedded"
 	out[4].Fields = []core.FieldView{
 		{Key: "ADMIN_USER", Label: "Admin user", Type: "string", Default: "admin", Required: true, Help: "who may change settings"},
 		{Key: "ADMIN_PASSWORD", Label: "Admin password", Type: "password", Generated: true, Secret: true},
-		{Key: "POLLING", Label: "Polling", Type: "select", Options: []string{"15m", "30m", "60m"}, Default: "30m", Advanced: true},
+		{Key: "POLLING", Label: "Polling", Type: "select", Options: []core.FieldOption{{Value: "15m", Label: "15m"}, {Value: "30m", Label: "30m"}, {Value: "60m", Label: "60m"}}, Default: "30m", Advanced: true},
 		{Key: "PROXY", Label: "Behind a proxy", Type: "boolean", Default: "false", Advanced: true},
 		{Key: "DB", Label: "Database name", Type: "string", Hidden: true},
 	}

@@ -3,28 +3,9 @@ package catalog
 
 import (
 	"cmp"
-	"context"
-	"io/fs"
-	"path"
-	"runtime"
 	"slices"
 	"strings"
-	"sync"
-
-	catalogdata "proximity/catalog_data"
 )
-
-// Source is a place manifests come from: the *.json files at the top of FS.
-type Source struct {
-	Name     string
-	FS       fs.FS
-	embedded bool
-}
-
-// Embedded is the catalogue inside the binary. It is read and checked once in a process: it cannot change.
-func Embedded() Source { return Source{Name: "embedded", FS: catalogdata.FS, embedded: true} }
-
-var readEmbedded = sync.OnceValues(func() ([]loaded, []Problem) { return readFiles(context.Background(), Embedded()) })
 
 // Catalogue is an immutable set of manifests, safe for concurrent use. The manifests that it hands out are shared.
 type Catalogue struct {
@@ -32,6 +13,7 @@ type Catalogue struct {
 	byID       map[string]*Manifest
 	index      []entry // of list
 	categories []Category
+	passed     Passed
 }
 
 // Category is a group of apps.
@@ -40,98 +22,9 @@ type Category struct {
 	Count int
 }
 
-// Load reads and checks every manifest of sources. A bad file is reported and skipped; the others load. The first source
-// that brings an id keeps it. When ctx ends, what was read until then is the catalogue, and a problem says so.
-func Load(ctx context.Context, sources ...Source) (*Catalogue, []Problem) {
-	var problems []Problem
-	byID := map[string]*Manifest{}
-	for _, source := range sources {
-		manifests, faults := read(ctx, source)
-		problems = append(problems, faults...)
-		for _, found := range manifests {
-			if first, taken := byID[found.m.ID]; taken {
-				problems = append(problems, Problem{File: found.file, Path: "id", Reason: found.m.ID + " is in the catalogue already, from " + first.Origin})
-				continue
-			}
-			byID[found.m.ID] = found.m
-		}
-	}
-	return assemble(byID), problems
-}
-
-type loaded struct {
-	file string
-	m    *Manifest
-}
-
-// read parses the files of one source and returns them by file name.
-func read(ctx context.Context, source Source) ([]loaded, []Problem) {
-	if source.embedded && ctx.Err() == nil {
-		return readEmbedded()
-	}
-	return readFiles(ctx, source)
-}
-
-// readFiles parses the files of a source, several at once.
-func readFiles(ctx context.Context, source Source) ([]loaded, []Problem) {
-	names, err := fs.Glob(source.FS, "*.json")
-	if err == nil && len(names) == 0 {
-		_, err = fs.Stat(source.FS, ".") // Glob does not tell a missing folder from an empty one
-	}
-	if err != nil {
-		return nil, []Problem{{File: source.Name, Reason: "cannot be read: " + err.Error()}}
-	}
-	type result struct {
-		loaded
-		problems []Problem
-	}
-	results := make([]result, len(names))
-	next := make(chan int)
-	var readers sync.WaitGroup
-	for range runtime.GOMAXPROCS(0) {
-		readers.Go(func() {
-			for i := range next {
-				file := path.Join(source.Name, names[i])
-				raw, err := readFile(ctx, source.FS, names[i])
-				if err != nil {
-					results[i].problems = []Problem{{File: file, Reason: "cannot be read: " + err.Error()}}
-					continue
-				}
-				m, faults := Parse(ctx, file, raw)
-				if m != nil {
-					m.Origin = source.Name
-				}
-				results[i] = result{loaded{file, m}, faults}
-			}
-		})
-	}
-	for i := range names {
-		next <- i
-	}
-	close(next)
-	readers.Wait()
-
-	var all []loaded
-	var problems []Problem
-	for _, one := range results {
-		problems = append(problems, one.problems...)
-		if one.m != nil {
-			all = append(all, one.loaded)
-		}
-	}
-	return all, problems
-}
-
-func readFile(ctx context.Context, from fs.FS, name string) ([]byte, error) {
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
-	return fs.ReadFile(from, name)
-}
-
 // assemble sorts and indexes the manifests.
-func assemble(byID map[string]*Manifest) *Catalogue {
-	c := &Catalogue{byID: byID}
+func assemble(byID map[string]*Manifest, passed Passed) *Catalogue {
+	c := &Catalogue{byID: byID, passed: passed}
 	count := map[string]int{}
 	for _, m := range byID {
 		c.list = append(c.list, m)
@@ -166,3 +59,6 @@ func (c *Catalogue) Len() int { return len(c.list) }
 
 // Categories lists the categories by name.
 func (c *Catalogue) Categories() []Category { return slices.Clone(c.categories) }
+
+// Passed are the files that this catalogue was made of.
+func (c *Catalogue) Passed() Passed { return c.passed }

@@ -34,8 +34,15 @@ type Port struct {
 	Proto     string // tcp, udp
 }
 
-// Services lists the services of the compose file by name.
+// Services lists the services of the compose file by name. They are shared: read them, never change them.
 func (m *Manifest) Services() []Service {
+	if m.services == nil {
+		return m.readServices()
+	}
+	return m.services
+}
+
+func (m *Manifest) readServices() []Service {
 	var file struct {
 		Services map[string]struct {
 			Image       string            `json:"image"`
@@ -56,6 +63,17 @@ func (m *Manifest) Services() []Service {
 	}
 	slices.SortFunc(services, func(a, b Service) int { return cmp.Compare(a.Name, b.Name) })
 	return services
+}
+
+// VolumeNames lists the named volumes of the compose file.
+func (m *Manifest) VolumeNames() []string {
+	var file struct {
+		Volumes map[string]json.RawMessage `json:"volumes"`
+	}
+	if json.Unmarshal(m.DockerCompose, &file) != nil {
+		return nil // Parse refuses such a manifest
+	}
+	return slices.Sorted(maps.Keys(file.Volumes))
 }
 
 // composePorts reads one entry of ports in its short or long form.
@@ -106,6 +124,7 @@ func loadCompose(ctx context.Context, m *Manifest, variables map[string]template
 		o.SkipInclude, o.SkipExtends = true, true // nothing outside the manifest is read
 		o.SkipResolveEnvironment, o.SkipResolveLabels = true, true
 		o.ResolvePaths = false
+		o.SkipNormalization, o.SkipDefaultValues = true, true // nothing that lint looks at
 	}
 	// Looking for texts that stand for numbers ("${PORT}" as a target) takes a fifth of the time, and few files have any.
 	project, err := loader.LoadWithContext(ctx, details, options, func(o *loader.Options) { o.Interpolate.TypeCastMapping = nil })
@@ -128,40 +147,9 @@ func sampleEnv(m *Manifest, variables map[string]template.Variable) types.Mappin
 	maps.Copy(env, types.Mapping(Builtins{URL: "http://app.example:8100", Host: "app.example", Address: "10.0.0.5", TZ: "UTC", Instance: m.ID}.values()))
 	maps.Copy(env, m.Environment)
 	for _, f := range m.Fields {
-		env[f.Key] = f.sample()
+		env[f.Key] = f.Sample()
 	}
 	return env
-}
-
-// sample is a value that fits the field's type, for checks of the compose file.
-func (f Field) sample() string {
-	if v, ok := f.defaultValue(); ok {
-		return v
-	}
-	switch f.Type {
-	case "number":
-		if f.Min != nil {
-			return strconv.FormatFloat(*f.Min, 'f', -1, 64)
-		}
-		return "1"
-	case "port":
-		return "8080"
-	case "boolean":
-		return "true"
-	case "email":
-		return "admin@app.example"
-	case "url":
-		return "http://app.example"
-	case "host":
-		return "app.example"
-	case "timezone":
-		return "UTC"
-	case "select":
-		if len(f.Options) > 0 {
-			return f.Options[0].Value
-		}
-	}
-	return "sample"
 }
 
 // reportCompose translates what compose-go found. It reports several wrong values at once, one per line.

@@ -1,6 +1,7 @@
 package catalog
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -63,7 +64,7 @@ func (m *Manifest) Resolve(given Values) (Values, error) {
 			is = false // an empty box in a form means "not given"
 		}
 		if !is {
-			if value, is = f.defaultValue(); is {
+			if value, is = f.DefaultValue(); is {
 				values[f.Key] = value
 			}
 			continue
@@ -143,6 +144,15 @@ func (m *Manifest) unknownField(key string) string {
 	return "unknown field: " + m.Name + " takes " + strings.Join(keys, ", ")
 }
 
+// Conditions are the values that other fields must have for this one to matter.
+func (f Field) Conditions() Values {
+	all := Values{}
+	for key, want := range f.When {
+		all[key] = asText(want)
+	}
+	return all
+}
+
 // active reports whether the field matters, given the values of the others.
 func (f Field) active(v Values) bool {
 	for key, want := range f.When {
@@ -153,8 +163,48 @@ func (f Field) active(v Values) bool {
 	return true
 }
 
-// defaultValue is the field's default as text.
-func (f Field) defaultValue() (string, bool) {
+// Rule says in words what the field takes beyond any text, "" for nothing special: "a number from 5 to 1440".
+func (f Field) Rule() string {
+	var parts []string
+	switch f.Type {
+	case "string", "text", "password", "boolean", "select":
+	default:
+		parts = append(parts, f.kind())
+	}
+	if size := f.size(); size != "" {
+		if f.Type == "number" || f.Type == "port" {
+			parts = []string{"a " + f.Type + " " + size}
+		} else {
+			parts = append(parts, size)
+		}
+	}
+	if f.Pattern != "" {
+		parts = append(parts, cmp.Or(f.PatternError, "must match "+f.Pattern))
+	}
+	return strings.Join(parts, ", ")
+}
+
+// size says what min and max allow: of a number, or of a text's length.
+func (f Field) size() string {
+	unit := " characters"
+	if f.Type == "number" || f.Type == "port" {
+		unit = ""
+	}
+	switch {
+	case f.Min != nil && f.Max != nil && unit == "":
+		return "from " + asText(*f.Min) + " to " + asText(*f.Max)
+	case f.Min != nil && f.Max != nil:
+		return asText(*f.Min) + " to " + asText(*f.Max) + unit
+	case f.Min != nil:
+		return "of at least " + asText(*f.Min) + unit
+	case f.Max != nil:
+		return "of at most " + asText(*f.Max) + unit
+	}
+	return ""
+}
+
+// DefaultValue is the field's default as text.
+func (f Field) DefaultValue() (string, bool) {
 	if f.Default == nil {
 		return "", false
 	}

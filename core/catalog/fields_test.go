@@ -224,3 +224,64 @@ func TestSecretsAreKnown(t *testing.T) {
 		}
 	}
 }
+
+// An update brings a manifest with one more secret: it is made, and those that are there stay, whatever they once were
+// made like.
+func TestNewRevisionMakesOnlyTheNewSecret(t *testing.T) {
+	first := manifest(t, `{"key": "DB", "type": "password", "generate": {"kind": "hex", "length": 32}}, {"key": "GONE", "type": "password", "generate": {"kind": "hex"}}`, `{"A": "${DB} ${GONE}"}`, "")
+	old, err := first.Resolve(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := first.Generate(old); err != nil {
+		t.Fatal(err)
+	}
+	second := manifest(t, `{"key": "DB", "type": "password", "immutable": true, "generate": {"kind": "password", "length": 8}}, {"key": "KEY", "type": "password", "generate": {"kind": "uuid"}}, {"key": "NAME", "type": "string", "default": "x"}`,
+		`{"A": "${DB} ${KEY} ${NAME}"}`, `, "revision": 2`)
+	for range 2 {
+		now, err := second.ResolveChange(old, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := second.Generate(now); err != nil {
+			t.Fatal(err)
+		}
+		if now["DB"] != old["DB"] || len(now["KEY"]) != 36 || now["NAME"] != "x" || len(now) != 3 {
+			t.Errorf("%v becomes %v", old, now)
+		}
+		if old["KEY"] != "" && now["KEY"] != old["KEY"] {
+			t.Errorf("made again: %v becomes %v", old, now)
+		}
+		old = now
+	}
+}
+
+func TestRulesAreToldInWords(t *testing.T) {
+	m := form(t)
+	for key, want := range map[string]string{
+		"NAME": "2 to 5 characters, must have lower-case letters only", "CODE": "must match ^[0-9]+$", "TEXT": "", "PASS": "of at least 8 characters",
+		"NUM": "a number from 1 to 10.5", "FLAG": "", "MAIL": "an e-mail address", "PORT": "a port of at least 1024", "SIZE": "",
+	} {
+		if f, _ := m.Field(key); f.Rule() != want {
+			t.Errorf("%s: %q, want %q", key, f.Rule(), want)
+		}
+	}
+}
+
+// What is made up for trials is what the field takes.
+func TestSamplesFit(t *testing.T) {
+	m := form(t)
+	given := catalog.Values{}
+	for _, f := range m.Fields {
+		given[f.Key] = f.Sample()
+	}
+	if _, err := m.Resolve(given); err != nil {
+		t.Errorf("%v of %v", err, given)
+	}
+	for _, pattern := range []string{`^eyJ[A-Za-z0-9+/_-]+=*$`, `^https?://[^/]+$`, `^(a|b){3}x?$`, `^[^a-zA-Z0-9]{2}$`, `^[0-9A-F]{64}$`, `\d+\.\d+`, `^.{12,}$`} {
+		m := manifest(t, `{"key": "P", "type": "string", "required": true, "min": 2, "pattern": "`+strings.ReplaceAll(pattern, `\`, `\\`)+`"}`, `{"A": "${P:?}"}`, "")
+		if _, err := m.Resolve(catalog.Values{"P": m.Fields[0].Sample()}); err != nil {
+			t.Errorf("%s: %q: %v", pattern, m.Fields[0].Sample(), err)
+		}
+	}
+}

@@ -41,6 +41,7 @@ func (m *Manifest) WithImages(images map[string]string) (*Manifest, error) {
 	}
 	with := *m
 	with.DockerCompose = append(compose, m.DockerCompose[at:]...)
+	with.services = with.readServices()
 	return &with, nil
 }
 

@@ -1,7 +1,6 @@
 package catalog
 
 import (
-	"encoding/json"
 	"fmt"
 	"maps"
 	"path"
@@ -18,6 +17,7 @@ import (
 func lintCompose(m *Manifest, project *types.Project, r *report) {
 	services := m.Services()
 	lintVolumes(m, project, r)
+	lintShared(m, project, r)
 	lintPublished(project, r)
 	for _, name := range slices.Sorted(maps.Keys(project.Services)) {
 		s := project.Services[name]
@@ -43,12 +43,8 @@ func lintCompose(m *Manifest, project *types.Project, r *report) {
 }
 
 // lintVariables wants a value for every variable and a use for every field. It returns the compose file's variables.
-func lintVariables(m *Manifest, r *report) map[string]template.Variable {
-	var file map[string]any
-	if err := json.Unmarshal(m.DockerCompose, &file); err != nil {
-		r.add("docker_compose", "%v", err)
-		return nil
-	}
+func lintVariables(m *Manifest, doc map[string]any, r *report) map[string]template.Variable {
+	file, _ := doc["docker_compose"].(map[string]any) // the schema wants an object
 	known := m.known()
 	used := template.ExtractVariables(file, nil)
 	needed := map[string]bool{}
@@ -57,7 +53,12 @@ func lintVariables(m *Manifest, r *report) map[string]template.Variable {
 		if !known[name] {
 			r.add("docker_compose", "${%s} has no field: add one to fields, or use PX_URL, PX_HOST, PX_ADDRESS, PX_TZ or PX_INSTANCE", name)
 		}
-		if f, is := m.Field(name); is && used[name].Required && !f.Required && f.Default == nil && f.Generate == nil {
+		f, is := m.Field(name)
+		switch {
+		case !is || !used[name].Required || f.Default != nil:
+		case len(f.When) > 0:
+			r.add("docker_compose", "${%s:?} must have a value, but its field has none while its condition is not met: write ${%s:-}", name, name)
+		case !f.Required && f.Generate == nil:
 			r.add("docker_compose", "${%s:?} must have a value, but its field may be left empty: make it required", name)
 		}
 	}
@@ -153,6 +154,37 @@ func lintVolumes(m *Manifest, project *types.Project, r *report) {
 	}
 }
 
+// lintShared wants networks, configs and secrets to come with the manifest.
+func lintShared(m *Manifest, project *types.Project, r *report) {
+	for _, name := range slices.Sorted(maps.Keys(project.Networks)) {
+		if bool(project.Networks[name].External) {
+			r.add("docker_compose.networks."+name, "external networks do not exist in a new container: declare it here")
+		}
+	}
+	check := func(at string, external bool, file string) {
+		if external {
+			r.add(at, "what is external does not exist in a new container: use files")
+		} else if file != "" && !m.brings(file) {
+			r.add(at+".file", "%s is no file of the manifest: add it to files", file)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(project.Configs)) {
+		check("docker_compose.configs."+name, bool(project.Configs[name].External), project.Configs[name].File)
+	}
+	for _, name := range slices.Sorted(maps.Keys(project.Secrets)) {
+		check("docker_compose.secrets."+name, bool(project.Secrets[name].External), project.Secrets[name].File)
+	}
+}
+
+// brings reports whether a file, or a folder of files, comes with the manifest.
+func (m *Manifest) brings(name string) bool {
+	name = path.Clean(name)
+	return slices.ContainsFunc(m.Files, func(f FileSpec) bool {
+		file := path.Clean(f.Path)
+		return file == name || strings.HasPrefix(file, name+"/")
+	})
+}
+
 // lintPublished finds ports that two services want.
 func lintPublished(project *types.Project, r *report) {
 	taken := map[string]string{}
@@ -167,6 +199,9 @@ func lintPublished(project *types.Project, r *report) {
 			if p.Published == "" {
 				r.add(here, "port %d is published on a random port: write \"%d:%d\"", p.Target, p.Target, p.Target)
 				continue
+			}
+			if p.Published == "22" {
+				r.add(here, "port 22 belongs to the container's own SSH server: publish another, \"2222:%d\"", p.Target)
 			}
 			key := p.Published + "/" + p.Protocol
 			if other := taken[key]; other != "" {
@@ -200,7 +235,7 @@ func lintOutside(m *Manifest, s types.ServiceConfig, at string, r *report) {
 	}
 }
 
-// lintMounts wants every mount to be a named volume, a file of the manifest, or a device that the manifest asks for.
+// lintMounts wants every mount to be a named volume, a file of the manifest, or something that the manifest asks for.
 func lintMounts(m *Manifest, s types.ServiceConfig, at string, r *report) {
 	for i, v := range s.Volumes {
 		here := fmt.Sprintf("%s.volumes[%d]", at, i)
@@ -215,6 +250,11 @@ func lintMounts(m *Manifest, s types.ServiceConfig, at string, r *report) {
 			}
 		}
 	}
+	for i, d := range s.Devices {
+		if reason := badBind(m, d.Source); reason != "" {
+			r.add(fmt.Sprintf("%s.devices[%d]", at, i), "%s", reason)
+		}
+	}
 }
 
 func badBind(m *Manifest, source string) string {
@@ -226,11 +266,7 @@ func badBind(m *Manifest, source string) string {
 	}
 	switch {
 	case !path.IsAbs(source):
-		inside := path.Clean(source)
-		if !slices.ContainsFunc(m.Files, func(f FileSpec) bool {
-			name := path.Clean(f.Path)
-			return name == inside || strings.HasPrefix(name, inside+"/")
-		}) {
+		if !m.brings(source) {
 			return fmt.Sprintf("%s is no file of the manifest: add it to files, or use a named volume", source)
 		}
 		return ""
@@ -248,15 +284,6 @@ func badBind(m *Manifest, source string) string {
 		return feature("privileged")
 	}
 	return fmt.Sprintf("%s lies outside the app's folder and would be in no backup: use a named volume", source)
-}
-
-// splitImage cuts "repo:tag@digest" into name and tag.
-func splitImage(image string) (name, tag string) {
-	image, _, _ = strings.Cut(image, "@")
-	if i := strings.LastIndexByte(image, ':'); i > strings.LastIndexByte(image, '/') {
-		return image[:i], image[i+1:]
-	}
-	return image, ""
 }
 
 // floating says what is wrong with an image reference; "" when it names one version.

@@ -45,7 +45,11 @@ type Manifest struct {
 	Notes        Notes             `json:"notes,omitzero"`
 	Provenance   map[string]any    `json:"provenance,omitempty"`
 
-	Origin string `json:"-"` // name of the Source it came from
+	Origin    string `json:"-"` // name of the Source it came from
+	Overrides string `json:"-"` // name of the Source whose app of this id it takes the place of
+	Stale     bool   `json:"-"` // its file cannot be read any more: this is what it said before
+
+	services []Service // of DockerCompose, by name; read them through Services
 }
 
 // Deprecated says since when and why an app should no longer be deployed, and what to use instead.

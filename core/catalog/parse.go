@@ -6,8 +6,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
 )
 
 // maxFile bounds a manifest, in bytes: the largest known app needs a twentieth of it.
@@ -17,11 +21,12 @@ const maxFile = 1 << 20
 // is ready to use. file names it in the problems.
 func Parse(ctx context.Context, file string, raw []byte) (*Manifest, []Problem) {
 	r := report{file: file}
-	m := decode(raw, &r)
+	m, doc := decode(raw, &r)
 	if m == nil {
 		return nil, r.problems
 	}
-	variables := lintVariables(m, &r)
+	m.services = m.readServices()
+	variables := lintVariables(m, doc, &r)
 	if project := loadCompose(ctx, m, variables, &r); project != nil {
 		lintCompose(m, project, &r)
 	}
@@ -39,18 +44,19 @@ func Lint(file string, raw []byte) []Problem {
 	return problems
 }
 
-// decode turns raw into a manifest if it fits the schema.
-func decode(raw []byte, r *report) *Manifest {
+// decode turns raw into a manifest if it fits the schema, and into the document that it is.
+func decode(raw []byte, r *report) (*Manifest, map[string]any) {
 	if len(raw) > maxFile {
-		r.add("", "the file has %d KB; a manifest has at most %d", len(raw)>>10, maxFile>>10)
-		return nil
+		r.add("", "the file is too large: a manifest has at most %d KB", maxFile>>10)
+		return nil, nil
 	}
-	if !json.Valid(raw) {
+	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(raw))
+	if err != nil {
 		r.add("", "%s", syntaxError(raw))
-		return nil
+		return nil, nil
 	}
-	if !checkSchema(raw, r) {
-		return nil
+	if !checkSchema(doc, r) {
+		return nil, nil
 	}
 	var m Manifest
 	if err := json.Unmarshal(raw, &m); err != nil {
@@ -60,9 +66,9 @@ func decode(raw []byte, r *report) *Manifest {
 		} else {
 			r.add("", "%v", err)
 		}
-		return nil
+		return nil, nil
 	}
-	return &m
+	return &m, doc.(map[string]any) // the schema wants an object
 }
 
 // syntaxError says where raw stops being JSON.
@@ -87,8 +93,10 @@ func (m *Manifest) fillDefaults() {
 	if m.Revision == 0 {
 		m.Revision = 1
 	}
-	a := &m.Access
-	services := m.Services()
+	if m.services == nil {
+		m.services = m.readServices()
+	}
+	a, services := &m.Access, m.services
 	if a.Kind == "" { // the earlier format: a list of published ports, the first of them the app's page
 		a.Kind = "none"
 		for _, s := range services {
@@ -139,6 +147,34 @@ func (m *Manifest) OS() string {
 
 // NeedsDebian says whether the app asks for a Debian container.
 func (m *Manifest) NeedsDebian() bool { return m.OS() == "debian" }
+
+// Needs lists what the app wants beyond an ordinary container that can run docker: "tun", "cpu avx", "module wireguard",
+// "vm.max_map_count=262144".
+func (m *Manifest) Needs() []string {
+	q := m.Requirements
+	var needs []string
+	for _, feature := range q.Features {
+		if feature != "nesting" && feature != "keyctl" {
+			needs = append(needs, feature)
+		}
+	}
+	for _, flag := range q.CPUFlags {
+		needs = append(needs, "cpu "+flag)
+	}
+	for _, module := range q.KernelModules {
+		needs = append(needs, "module "+module)
+	}
+	return append(needs, q.Settings()...)
+}
+
+// Settings are the kernel settings that the app wants, as sysctl writes them: "vm.max_map_count=262144".
+func (q Requirements) Settings() []string {
+	var settings []string
+	for _, key := range slices.Sorted(maps.Keys(q.Sysctls)) {
+		settings = append(settings, key+"="+asText(q.Sysctls[key]))
+	}
+	return settings
+}
 
 // InternalPort is the TCP port that the app listens on inside its container, which is the published side of access.port;
 // 0 for apps that offer none.

@@ -58,6 +58,9 @@ func (m *Manifest) Render(v Values, b Builtins) ([]File, error) {
 		{Path: EnvFile, Mode: 0o600, Content: dotenv(env), Overwrite: "always"},
 	}
 	for _, spec := range m.Files {
+		if !inside(spec.Path) { // lint refuses it, too; this is what a wrong path would harm
+			return nil, fmt.Errorf("render %s: %q lies outside the app's folder", m.ID, spec.Path)
+		}
 		mode, err := spec.mode()
 		if err != nil {
 			return nil, fmt.Errorf("render %s: %s: %w", m.ID, spec.Path, err)

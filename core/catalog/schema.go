@@ -32,14 +32,9 @@ var schema = sync.OnceValue(func() *jsonschema.Schema {
 	return c.MustCompile("manifest.schema.json")
 })
 
-// checkSchema reports what of raw, which is valid JSON, does not fit the schema.
-func checkSchema(raw []byte, r *report) bool {
-	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(raw))
-	if err != nil {
-		r.add("", "not JSON: %v", err)
-		return false
-	}
-	err = schema().Validate(doc)
+// checkSchema reports what of a JSON document does not fit the schema.
+func checkSchema(doc any, r *report) bool {
+	err := schema().Validate(doc)
 	if err == nil {
 		return true
 	}

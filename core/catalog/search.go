@@ -2,6 +2,7 @@ package catalog
 
 import (
 	"cmp"
+	"math/bits"
 	"slices"
 	"strings"
 	"unicode"
@@ -10,28 +11,66 @@ import (
 
 // entry is what a search looks at of one app, in lower case.
 type entry struct {
-	m         *Manifest
-	name, id  string
-	nameWords []string
-	tags      []string // and the category's words
-	text      string   // tagline and description
-	textWords []string
+	m        *Manifest
+	name, id string
+	names    []word // of name and id
+	tags     []word // and the category's words
+	text     string // tagline and description
+	letters  letters
 }
+
+// word is a word with what tells at a glance that it cannot match.
+type word struct {
+	text    string
+	letters letters
+}
+
+// letters are the letters and digits of a text, a bit each; all others share one.
+type letters uint64
+
+func lettersOf(s string) letters {
+	var l letters
+	for i := range len(s) {
+		switch c := s[i]; {
+		case 'a' <= c && c <= 'z':
+			l |= 1 << (c - 'a')
+		case '0' <= c && c <= '9':
+			l |= 1 << (26 + c - '0')
+		case c != ' ' && c != '\n':
+			l |= 1 << 36
+		}
+	}
+	return l
+}
+
+// lacks counts the letters of o that l has not.
+func (l letters) lacks(o letters) int { return bits.OnesCount64(uint64(o &^ l)) }
 
 func newEntry(m *Manifest) entry {
 	e := entry{m: m, name: strings.ToLower(m.Name), id: m.ID, text: strings.ToLower(m.Tagline + "\n" + m.Description)}
-	e.nameWords = split(e.name + " " + m.ID)
+	e.names = split(e.name + " " + m.ID)
 	for _, tag := range m.Tags {
-		e.tags = append(e.tags, strings.ToLower(tag))
+		tag = strings.ToLower(tag)
+		e.tags = append(e.tags, word{tag, lettersOf(tag)})
 	}
 	e.tags = append(e.tags, split(strings.ToLower(m.Category))...)
-	e.textWords = split(e.text)
+	e.letters = lettersOf(e.name) | lettersOf(e.id) | lettersOf(e.text)
+	for _, tag := range e.tags {
+		e.letters |= tag.letters
+	}
 	return e
 }
 
-func split(s string) []string {
-	return strings.FieldsFunc(s, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) })
+func split(s string) []word {
+	var words []word
+	for _, w := range strings.FieldsFunc(s, between) {
+		words = append(words, word{w, lettersOf(w)})
+	}
+	return words
 }
+
+// between reports whether r stands between words.
+func between(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) }
 
 // The ranks of a match, best first. A whole query outranks any of its words.
 const (
@@ -78,7 +117,7 @@ func (c *Catalogue) Search(query, category string) []*Manifest {
 }
 
 // rank is how well the app matches; 0 when a word is not found at all.
-func (e *entry) rank(query string, words []string) int {
+func (e *entry) rank(query string, words []word) int {
 	total := 0
 	for _, w := range words {
 		r := e.rankWord(w)
@@ -98,41 +137,99 @@ func (e *entry) rank(query string, words []string) int {
 	return total
 }
 
-func (e *entry) rankWord(w string) int {
-	switch {
-	case slices.Contains(e.nameWords, w):
-		return nameWord
-	case hasPrefix(e.nameWords, w):
-		return namePrefix
-	case slices.Contains(e.tags, w):
-		return tagWord
-	case strings.Contains(e.name, w) || strings.Contains(e.id, w):
-		return namePart
-	case hasPrefix(e.tags, w):
-		return tagPrefix
-	case slices.Contains(e.textWords, w):
-		return textWord
-	case strings.Contains(e.text, w):
-		return textPart
-	case utf8.RuneCountInString(w) >= 5 && (nearAny(e.nameWords, w) || nearAny(e.tags, w)):
+func (e *entry) rankWord(w word) int {
+	if e.letters.lacks(w.letters) == 0 {
+		if r := e.rankFound(w); r > 0 {
+			return r
+		}
+	}
+	if utf8.RuneCountInString(w.text) >= 5 && (nearAny(e.names, w) || nearAny(e.tags, w)) {
 		return typo
 	}
 	return 0
 }
 
-func hasPrefix(words []string, w string) bool {
-	return slices.ContainsFunc(words, func(s string) bool { return strings.HasPrefix(s, w) })
+// rankFound ranks a word that is there letter by letter.
+func (e *entry) rankFound(w word) int {
+	name, tag := best(e.names, w.text), best(e.tags, w.text)
+	switch {
+	case name == whole:
+		return nameWord
+	case name == prefix:
+		return namePrefix
+	case tag == whole:
+		return tagWord
+	case strings.Contains(e.name, w.text) || strings.Contains(e.id, w.text):
+		return namePart
+	case tag == prefix:
+		return tagPrefix
+	}
+	part := 0
+	for at, rest := 0, e.text; ; {
+		i := strings.Index(rest, w.text)
+		if i < 0 {
+			return part
+		}
+		part = textPart
+		at += i
+		end := at + len(w.text)
+		before, _ := utf8.DecodeLastRuneInString(e.text[:at])
+		after, _ := utf8.DecodeRuneInString(e.text[end:])
+		if (at == 0 || between(before)) && (end == len(e.text) || between(after)) {
+			return textWord
+		}
+		at, rest = end, e.text[end:]
+	}
+}
+
+// How a word is found among others, best last.
+const (
+	nowhere = iota
+	prefix
+	whole
+)
+
+func best(words []word, w string) int {
+	found := nowhere
+	for i := range words {
+		if strings.HasPrefix(words[i].text, w) {
+			if len(words[i].text) == len(w) {
+				return whole
+			}
+			found = prefix
+		}
+	}
+	return found
 }
 
 // nearAny reports whether one slip of the fingers lies between w and one of words, or its beginning: people search while they type.
-func nearAny(words []string, w string) bool {
-	for _, s := range words {
-		if distance(s, w, 1) <= 1 {
+func nearAny(words []word, w word) bool {
+	for i := range words {
+		s := words[i].text
+		if words[i].letters.lacks(w.letters) > 1 { // one slip brings one letter at most
+			continue
+		}
+		if oneSlip(s, w.text) || len(s) > len(w.text) && oneSlip(s[:len(w.text)], w.text) {
 			return true
 		}
-		if len(s) > len(w) && distance(s[:len(w)], w, 1) <= 1 {
-			return true
-		}
+	}
+	return false
+}
+
+// oneSlip reports whether at most one letter has to be changed, added, dropped or swapped with its neighbour to get from
+// a to b, in bytes.
+func oneSlip(a, b string) bool {
+	for a != "" && b != "" && a[0] == b[0] {
+		a, b = a[1:], b[1:]
+	}
+	for a != "" && b != "" && a[len(a)-1] == b[len(b)-1] {
+		a, b = a[:len(a)-1], b[:len(b)-1]
+	}
+	switch {
+	case len(a) <= 1 && len(b) <= 1:
+		return true
+	case len(a) == 2 && len(b) == 2:
+		return a[0] == b[1] && a[1] == b[0]
 	}
 	return false
 }

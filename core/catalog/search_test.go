@@ -26,7 +26,7 @@ func shelf(t *testing.T) *catalog.Catalogue {
 		folder[a.id+".json"] = &fstest.MapFile{Data: fmt.Appendf(nil, `{"id": %q, "name": %q, "version": "1", "tagline": %q, "description": %q, "category": %q, "tags": [%s],
 			"docker_compose": {"services": {"web": {"image": "nginx:1.29"}}}, "min_memory": 0, "min_cpu": 1}`, a.id, a.name, a.tagline, a.description, a.category, a.tags)}
 	}
-	c, problems := catalog.Load(t.Context(), catalog.Source{FS: folder})
+	c, problems := catalog.Load(t.Context(), catalog.Options{}, catalog.Source{FS: folder})
 	if len(problems) > 0 {
 		t.Fatal(problems)
 	}
@@ -96,6 +96,25 @@ func TestSuggestKnowsWhatWasMeant(t *testing.T) {
 	} {
 		if got := strings.Join(c.Suggest(s.id), " "); got != s.want {
 			t.Errorf("Suggest(%q) = %q, want %q", s.id, got, s.want)
+		}
+	}
+}
+
+func TestSimilarAppsShareWhatIsRare(t *testing.T) {
+	c := shelf(t)
+	for _, s := range []struct{ id, want string }{
+		{"gitea", "forgejo"}, // a tag and the category; the other tools share the category alone
+		{"forgejo", "gitea"},
+		{"nextcloud", ""},
+	} {
+		if got := ids(c.Similar(app(t, c, s.id), 5)); got != s.want {
+			t.Errorf("like %s: %q, want %q", s.id, got, s.want)
+		}
+	}
+	all := embedded(t)
+	for _, m := range all.All() {
+		if similar := all.Similar(m, 3); len(similar) > 3 || slices.Contains(similar, m) {
+			t.Errorf("like %s: %s", m.ID, ids(similar))
 		}
 	}
 }

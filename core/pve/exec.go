@@ -8,8 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
-	"path"
 	"strconv"
 	"strings"
 	"sync"
@@ -144,30 +142,6 @@ func notStarted(exit int, said string) *Error {
 		e.Message = fmt.Sprintf("the node ran no script and said nothing (exit code %d)", exit)
 	}
 	return e
-}
-
-// Put writes a file inside a running container: owner root, permissions mode, its folders made where
-// missing. It appears at once or not at all, and what arrived is compared with what was sent.
-func (c *Client) Put(ctx context.Context, node string, vmid int, file string, mode os.FileMode, content []byte) error {
-	name := request{op: "write " + file + " in CT", node: node, vmid: vmid}
-	if !path.IsAbs(file) || path.Clean(file) != file || file == "/" || strings.ContainsAny(file, "\x00\n") {
-		return name.explain(&Error{Kind: ErrParameter, Message: fmt.Sprintf("%q is not the absolute path of a file", file)})
-	}
-	var said bytes.Buffer
-	exit, err := c.Exec(ctx, node, vmid, putScript(file, mode, content), &said)
-	if e := asError(ctx, err); e != nil {
-		e.Op = name.op
-		return e
-	}
-	if exit != 0 {
-		text := strings.TrimSpace(said.String())
-		e := &Error{Kind: OutputKind(text), Message: text}
-		if e.Kind == nil {
-			e.Kind = ErrRefused
-		}
-		return name.explain(e)
-	}
-	return nil
 }
 
 // AppendRawConfig adds lines ("lxc.apparmor.profile: unconfined") to a container's configuration on the

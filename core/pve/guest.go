@@ -24,6 +24,7 @@ type CreateOptions struct {
 	Description, Password    string   // Password: at least 5 characters
 	SSHKeys                  []string // OpenSSH lines
 	Pool                     string
+	Devices                  []string // paths on the node that the container gets, too; needs a login as root@pam
 }
 
 func (o CreateOptions) params() params {
@@ -42,6 +43,9 @@ func (o CreateOptions) params() params {
 		if value != "" {
 			p[name] = value
 		}
+	}
+	for i, device := range o.Devices {
+		p["dev"+strconv.Itoa(i)] = "path=" + device
 	}
 	for name, value := range map[string]int{"cores": o.Cores, "memory": o.MemoryMB} {
 		if value != 0 {

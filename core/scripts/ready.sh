@@ -4,10 +4,10 @@ good() {
   tcp) nc -z -w 3 127.0.0.1 "$port" ;;
   http)
     if [ -z "$codes" ]; then
-      wget -q -T 5 -O /dev/null "http://127.0.0.1:$port$path"
+      wget -q -T 5 --no-check-certificate -O /dev/null "$scheme://127.0.0.1:$port$path"
       return
     fi
-    got=$(wget -S -T 5 -O /dev/null "http://127.0.0.1:$port$path" 2>&1 | sed -n 's/^ *HTTP\/[0-9.]* \([0-9]*\).*/\1/p' | tail -n 1)
+    got=$(wget -S -T 5 --no-check-certificate -O /dev/null "$scheme://127.0.0.1:$port$path" 2>&1 | sed -n 's/^ *HTTP\/[0-9.]* \([0-9]*\).*/\1/p' | tail -n 1)
     for code in $codes; do
       if [ "$got" = "$code" ]; then return 0; fi
     done

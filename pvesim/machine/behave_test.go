@@ -3,6 +3,7 @@ package machine
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"io"
@@ -383,5 +384,61 @@ func BenchmarkExec(b *testing.B) {
 	defer m.Halt()
 	for b.Loop() {
 		m.Exec(b.Context(), []string{"sh", "-c", "cat /etc/hostname | wc -c"}, nil, nil, nil, nil)
+	}
+}
+
+// A service on the host's network publishes nothing: what it listens on shows in its healthcheck.
+func TestServiceOnTheHostsNetworkIsReached(t *testing.T) {
+	m := ready(t, "alpine")
+	compose(t, m, "media", `services:
+  media:
+    image: example/media:1.0
+    network_mode: host
+    healthcheck: {test: ["CMD", "curl", "-f", "http://localhost:32400/identity"], interval: 5s}
+  other:
+    image: example/other:1.0
+    network_mode: host
+    environment: {WEB_PORT: "8123"}`)
+	must(t, m, "cd /opt/media && docker compose up -d --wait")
+	must(t, m, "wget -q -O /dev/null http://127.0.0.1:32400/identity")
+	must(t, m, "wget -q -O /dev/null http://127.0.0.1:8123/")
+	if out := must(t, m, "netstat -tln"); !strings.Contains(out, ":32400") || !strings.Contains(out, ":8123") {
+		t.Errorf("netstat says %q", out)
+	}
+	must(t, m, "cd /opt/media && docker compose stop")
+	if _, code := sh(t, m, "wget -q -O /dev/null http://127.0.0.1:32400/identity"); code == 0 {
+		t.Error("it answers when it is stopped")
+	}
+}
+
+// Ports that are for TLS by custom speak it, with a certificate nobody has signed.
+func TestSecurePortSpeaksTLS(t *testing.T) {
+	for _, system := range []string{"alpine", "debian"} {
+		m := ready(t, system)
+		compose(t, m, "panel", `services:
+  panel: {image: example/panel:1.0, ports: ["9443:9443", "9000:9000"], healthcheck: {test: ["CMD", "true"], interval: 1s}}
+  plain: {image: example/plain:1.0, ports: ["8443:8443"], healthcheck: {test: ["CMD", "curl", "http://127.0.0.1:8443/health"], interval: 1s}}`)
+		must(t, m, "cd /opt/panel && docker compose up -d --wait")
+		for line, ok := range map[string]bool{
+			"wget -q --no-check-certificate -O /dev/null https://127.0.0.1:9443/": true,
+			"wget -q -O /dev/null https://127.0.0.1:9443/":                        false,
+			"wget -q -O /dev/null http://127.0.0.1:9443/":                         false,
+			"wget -q -O /dev/null http://127.0.0.1:9000/":                         true,
+			"wget -q -O /dev/null http://127.0.0.1:8443/":                         true,
+			"wget -q --no-check-certificate -O /dev/null https://127.0.0.1:9000/": false,
+		} {
+			if _, code := sh(t, m, line); (code == 0) != ok {
+				t.Errorf("%s: %s ends with %d", system, line, code)
+			}
+		}
+		client := http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, DisableKeepAlives: true}}
+		res, err := client.Get("https://" + netip.AddrPortFrom(m.addr(), 9443).String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		res.Body.Close()
+		if res.StatusCode != 200 {
+			t.Errorf("%s: %s", system, res.Status)
+		}
 	}
 }

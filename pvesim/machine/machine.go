@@ -34,6 +34,7 @@ type Options struct {
 	Seed     int64            // same seed, same ids, loads and log lines
 	Now      func() time.Time // default time.Now
 	Registry *Registry        // images that can be pulled; nil = any well-formed image
+	Devices  []string         // of the node that it has, too: /dev/net/tun
 	Serves   []int            // ports that a service of the system itself listens on, beside what docker publishes
 }
 

@@ -1,6 +1,7 @@
 package machine
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -60,7 +61,7 @@ func (n *network) listen(ip string, port int, e *docker.Endpoint) (release func(
 			return nil, errInUse
 		}
 	}
-	process := "docker-proxy"
+	process := cmp.Or(e.Process, "docker-proxy")
 	if e.Image == "" {
 		process = e.Service
 	}

@@ -58,6 +58,7 @@ func TestScripts(t *testing.T) {
 		"scripts in files":                {script: "printf '#!/bin/sh\\necho \"$0 $1\"; exit 5\\n' > /root/run; chmod +x /root/run; /root/run a; echo $?", want: "/root/run a\n5\n"},
 		"environment":                     {script: "A=1 sh -c 'echo $A'; export B=2; env -i C=3 /bin/sh -c 'echo $B$C'; echo ${A-none}", want: "1\n3\nnone\n"},
 		"processes":                       {script: "sleep 500 & sleep 1; ps -o args= | grep '^sleep 500'; pkill sleep; wait; pgrep sleep; echo $?", want: "sleep 500\n1\n"},
+		"cron":                            {script: "echo '0 3 * * * true' | crontab - && crontab -l; crond -f 2>/dev/null & sleep 1; pidof crond >/dev/null && echo runs; kill $!; wait; crontab -r; crontab -l", want: "0 3 * * * true\nruns\ncrontab: can't open 'root': No such file or directory\n", code: 1},
 		"os":                              {script: ". /etc/os-release; echo $ID; hostname; [ -d /run ] && echo run", want: "debian\nd\nrun\n", debian: true},
 		"syntax error":                    {script: "echo before\nif true; then\n", want: "before\n", code: 2},
 		"dpkg":                            {script: "dpkg -s docker.io; apt-get install -y docker.io", want: "dpkg-query: package 'docker.io' is not installed and no information is available\nUse dpkg --info (= dpkg-deb --info) to examine archive files.\nReading package lists...\nBuilding dependency tree...\nE: Unable to locate package docker.io\nE: Couldn't find any package by glob 'docker.io'\nE: Couldn't find any package by regex 'docker.io'\n", code: 100, debian: true},

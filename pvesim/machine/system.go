@@ -9,7 +9,7 @@ import (
 )
 
 // applets are BusyBox's commands on alpine; debian has them from coreutils, util-linux, procps and friends.
-const applets = `[ ash base64 basename cat chgrp chmod chown chpasswd clear cmp cp cut date dd df dirname du echo egrep env expr
+const applets = `[ ash base64 basename cat chgrp chmod chown chpasswd clear cmp cp crond crontab cut date dd df dirname du echo egrep env expr
 	fallocate false fgrep find flock free grep head hostname id ifconfig install ionice ip kill killall ln ls md5sum mkdir mktemp mount mv nc
 	netstat nice nohup nproc nslookup pgrep pidof ping pkill printenv printf ps pwd readlink realpath rev rm rmdir sed seq
 	setsid sha1sum sha256sum sha512sum sleep sort stat sync sysctl tac tail tee test timeout touch tr true truncate tty uname uniq uptime wc
@@ -96,6 +96,9 @@ func virtual(f *vfs.FS, m *Machine, in *inner) {
 	f.Device("/dev/urandom", random)
 	f.Device("/dev/random", random)
 	f.MkdirAll("/dev/shm", 0o777)
+	for _, name := range m.opts.Devices {
+		f.Device(name, device(func([]byte) (int, error) { return 0, eof }))
+	}
 	text := func(name string, read func() string) {
 		f.Virtual(name, func() []byte { return []byte(read()) }, nil)
 	}
@@ -119,7 +122,7 @@ func virtual(f *vfs.FS, m *Machine, in *inner) {
 	text("/proc/cpuinfo", func() string {
 		var b strings.Builder
 		for i := range m.opts.Cores {
-			fmt.Fprintf(&b, "processor\t: %d\nmodel name\t: Simulated CPU\n\n", i)
+			fmt.Fprintf(&b, "processor\t: %d\nmodel name\t: Simulated CPU\nflags\t\t: %s\n\n", i, cpuFlags)
 		}
 		return b.String()
 	})
@@ -130,5 +133,14 @@ func virtual(f *vfs.FS, m *Machine, in *inner) {
 	text("/proc/sys/vm/overcommit_memory", func() string { return "0\n" })
 	text("/proc/sys/vm/max_map_count", func() string { return "262144\n" })
 	text("/sys/fs/cgroup/cgroup.controllers", func() string { return "cpuset cpu io memory hugetlb pids rdma misc\n" })
+	for _, name := range nodeModules {
+		text("/sys/module/"+name+"/initstate", func() string { return "live\n" })
+	}
 	text("/proc/net/tcp", func() string { return in.net.procTCP() })
 }
+
+// cpuFlags are the node's, some of them: containers see its processor.
+const cpuFlags = "fpu tsc cx8 cmov mmx sse sse2 ht syscall nx lm pni ssse3 fma sse4_1 sse4_2 popcnt aes xsave avx f16c rdrand hypervisor bmi1 avx2 bmi2"
+
+// nodeModules are kernel modules that a node in use has loaded: containers share its kernel and can load none.
+var nodeModules = []string{"overlay", "br_netfilter", "veth", "nf_tables", "nf_nat", "ip_tables", "iptable_filter", "iptable_nat", "tun", "fuse", "wireguard"}

@@ -350,6 +350,9 @@ func (e *Engine) container(pr *project, s types.ServiceConfig, number int) *Cont
 		c.Labels[k] = v
 	}
 	for _, port := range s.Ports {
+		if s.NetworkMode == "host" {
+			break // docker: published ports are discarded when using host network mode
+		}
 		host := 0
 		fmt.Sscanf(port.Published, "%d", &host)
 		ip := port.HostIP
@@ -379,6 +382,9 @@ func (e *Engine) container(pr *project, s types.ServiceConfig, number int) *Cont
 			continue
 		}
 		c.Mounts = append(c.Mounts, m)
+	}
+	if s.NetworkMode == "host" {
+		c.OnHost, c.Networks = true, []string{"host"}
 	}
 	for _, key := range sortedNames(s.Networks) {
 		name := key

@@ -21,6 +21,7 @@ type Container struct {
 	Ports      []Port            `json:"ports,omitempty"`
 	Mounts     []Mount           `json:"mounts,omitempty"`
 	Networks   []string          `json:"networks,omitempty"`
+	OnHost     bool              `json:"on_host,omitempty"` // on the machine's own network
 	Restart    string            `json:"restart,omitempty"`
 	Health     *Health           `json:"health,omitempty"`
 	StopGrace  time.Duration     `json:"stop_grace,omitempty"`
@@ -121,6 +122,9 @@ func (e *Engine) start(c *Container) error {
 			return fmt.Errorf("driver failed programming external connectivity on endpoint %s (%s): %w", c.Name, hexID("endpoint", c.ID), err)
 		}
 	}
+	if c.OnHost {
+		e.listenOnHost(c, r)
+	}
 	c.Status, c.StartedAt, c.Stopped, c.ExitCode = "running", e.Kernel.Now(), false, 0
 	c.HealthStatus = ""
 	if c.Health != nil {
@@ -143,19 +147,9 @@ func (e *Engine) publish(c *Container, r *running, p Port) error {
 			}
 		}
 	}
-	spec := e.Registry.spec(c.Image)
-	kind := spec.Kind
-	if kind == "base" || kind == "oneshot" {
-		kind = "http"
-	}
-	if spec.Port != 0 && spec.Port != p.Container && kind != "http" {
-		kind = "http"
-	}
-	release, err := e.Listen(p.IP, p.Host, &Endpoint{
-		Kind: kind, Image: c.Image, Service: c.Service,
-		Ready:  func() bool { e.mu.Lock(); defer e.mu.Unlock(); return r.ready },
-		Served: func(in, out int) { e.served(c, in, out) },
-	})
+	end := e.endpoint(c, r, p.Container)
+	end.Served = func(in, out int) { e.served(c, in, out) }
+	release, err := e.Listen(p.IP, p.Host, end)
 	if err != nil {
 		return fmt.Errorf("Error starting userland proxy: listen tcp4 %s:%d: bind: %w", anyIP(p.IP), p.Host, err)
 	}

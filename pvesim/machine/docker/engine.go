@@ -3,6 +3,7 @@ package docker
 
 import (
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -35,10 +36,12 @@ type Host struct {
 
 // Endpoint is what answers on a published port.
 type Endpoint struct {
-	Kind    string // "http", "tcp", "postgres", "redis", "mysql"
+	Kind    string // "http", "https", "tcp", "postgres", "redis", "mysql"
 	Image   string
 	Service string
-	Ready   func() bool // false: connections are accepted and cut, as docker-proxy does
+	Process string                      // who listens; "" = docker-proxy
+	TLS     func() (*tls.Config, error) // https
+	Ready   func() bool                 // false: connections are accepted and cut, as docker-proxy does
 	Served  func(in, out int)
 }
 
@@ -50,6 +53,7 @@ type Engine struct {
 	up      bool
 	running map[string]*running // by container id
 	changed chan struct{}       // closed and replaced whenever a container's state changes
+	secure  func() (*tls.Config, error)
 }
 
 // State is what survives dockerd: /var/lib/docker in one value.
@@ -79,7 +83,7 @@ type Volume struct {
 
 // New returns a stopped engine without images or containers.
 func New(h Host) *Engine {
-	return &Engine{Host: h, running: map[string]*running{}, changed: make(chan struct{})}
+	return &Engine{Host: h, running: map[string]*running{}, changed: make(chan struct{}), secure: sync.OnceValues(selfSigned)}
 }
 
 // Up starts dockerd: containers that restart by themselves start again, all at once.

@@ -15,7 +15,7 @@ import (
 // applets are the commands inside every container.
 var applets = strings.Fields(`sh ash [ test true false echo printf cat ls mkdir rmdir rm mv cp ln chmod chown touch sleep head tail
 	grep egrep sed cut tr sort uniq wc tee env printenv id whoami hostname uname date kill ps mktemp dirname basename base64
-	sha256sum md5sum seq stat find du df xargs expr dd timeout readlink realpath
+	sha256sum md5sum seq stat find du df xargs expr dd timeout readlink realpath pidof crontab crond
 	pg_isready pg_dump pg_dumpall psql redis-cli valkey-cli mysqladmin mysqldump mariadb-admin mariadb-dump healthcheck.sh`)
 
 const sharedBin = "/var/lib/docker/overlay2/l/bin"

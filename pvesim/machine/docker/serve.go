@@ -2,6 +2,7 @@ package docker
 
 import (
 	"bufio"
+	"crypto/tls"
 	"fmt"
 	"io"
 	"net"
@@ -23,6 +24,12 @@ func (e *Endpoint) Serve(c net.Conn) {
 	switch e.Kind {
 	case "http":
 		e.serveHTTP(c)
+	case "https":
+		config, err := e.TLS()
+		if err != nil {
+			return
+		}
+		e.serveHTTP(tls.Server(c, config))
 	case "redis":
 		r := bufio.NewReader(c)
 		for {
@@ -106,11 +113,10 @@ func (e *Engine) Inside(root, host string, port int) *Endpoint {
 		if !mine && !sibling || r == nil {
 			continue
 		}
-		spec := e.Registry.spec(c.Image)
-		if spec.Port != 0 && spec.Port != port && spec.Kind != "http" {
+		if spec := e.Registry.spec(c.Image); spec.Port != 0 && spec.Port != port && spec.Kind != "http" {
 			continue
 		}
-		return &Endpoint{Kind: spec.Kind, Image: c.Image, Service: c.Service, Ready: func() bool { e.mu.Lock(); defer e.mu.Unlock(); return r.ready }}
+		return e.endpoint(c, r, port)
 	}
 	return nil
 }

@@ -44,7 +44,7 @@ func Programs(sys *System) map[string]unix.Program {
 		"tee": tee, "base64": encode64, "sha256sum": sum, "md5sum": sum, "sha1sum": sum, "sha512sum": sum, "seq": seq, "rev": rev, "tac": tac, "expr": expr, "xargs": xargs,
 		"env": env, "printenv": printenv, "id": id, "whoami": whoami, "hostname": hostname, "tty": tty, "pwd": func(p *unix.Proc) int { p.Outf("%s\n", p.Dir); return 0 },
 		"date": date, "kill": kill, "flock": flock, "setsid": setsid, "nohup": nohup, "timeout": timeout, "nice": nice, "ionice": nice, "which": which, "getent": getent, "clear": func(*unix.Proc) int { return 0 },
-		"chpasswd": chpasswd, "sysctl": sysctl,
+		"chpasswd": chpasswd, "sysctl": sysctl, "crontab": crontab, "crond": crond,
 	}
 	for name, program := range sys.programs() {
 		all[name] = program
