@@ -48,6 +48,10 @@ func open(c *Console, on object) tea.Cmd {
 			return c.push(newJob(v.Job))
 		}
 		return viewRaw(c, on)
+	case backupKind:
+		return openBackup(c, on)
+	case scheduleKind:
+		return openSchedule(c, on)
 	}
 	c.say(info, "nothing is selected here")
 	return nil
@@ -112,6 +116,9 @@ func match(dir int) func(*Console, object) tea.Cmd {
 
 // askStop asks before a job or an app is stopped.
 func askStop(c *Console, on object) tea.Cmd {
+	if b, ok := c.backupOf(on); ok {
+		on = jobObject(b.JobID)
+	}
 	if on.kind != jobKind {
 		return c.askApps(core.StopApp, on)
 	}
@@ -120,7 +127,11 @@ func askStop(c *Console, on object) tea.Cmd {
 		return nil
 	}
 	effect := []string{"What it has made so far is undone: its container is destroyed, its port released."}
-	if j.Kind != "deploy" && j.Kind != "clone" {
+	switch j.Kind {
+	case "deploy", "clone", "restore-as":
+	case "backup":
+		effect = []string{"vzdump is stopped at once, and what there is of the archive removed."}
+	default:
 		effect = []string{"What it has made so far is undone."}
 	}
 	if j.State == "running" && j.Step > 0 && j.Step <= len(j.Steps) {
@@ -176,6 +187,12 @@ func (c *Console) copied(s string) tea.Cmd {
 }
 
 func openAppJob(c *Console, on object) tea.Cmd {
+	if b, ok := c.backupOf(on); ok {
+		return c.push(newJob(b.JobID))
+	}
+	if s, ok := c.scheduleOf(on); ok {
+		return c.push(newJob(s.LastJob))
+	}
 	a, ok := c.appOf(on)
 	if !ok || a.Job == nil {
 		return nil
@@ -243,6 +260,10 @@ func (c *Console) nameOf(on object) string {
 		if v, ok := c.recordOf(on); ok {
 			return strings.TrimSpace(v.Action + " " + v.Target)
 		}
+	case backupKind:
+		if b, ok := c.backupOf(on); ok {
+			return "backup " + on.id + " of " + backupOwner(&b)
+		}
 	}
 	return on.id
 }
@@ -305,6 +326,16 @@ func copyMenu(c *Console, on object) tea.Cmd {
 		add("record", strings.Join([]string{v.Time.In(c.loc).Format("2006-01-02 15:04:05"), v.User, v.From, v.Action, v.Target, v.Result, v.Detail}, " "))
 		add("export command", "ssh "+c.host+" audit --limit 100000 --json")
 	}
+	if b, ok := c.backupOf(on); ok {
+		add("archive", b.VolID)
+		add("error", b.Error)
+		add("restore command", "ssh "+c.host+" restore "+on.id+" --yes")
+		add("new app command", "ssh "+c.host+" restore "+on.id+" --as HOSTNAME --yes")
+	}
+	if s, ok := c.scheduleOf(on); ok {
+		add("command", "ssh "+c.host+" "+s.Command(""))
+		add("apps", strings.Join(s.Apps, " "))
+	}
 	if len(items) == 0 {
 		c.say(info, "there is nothing to copy here")
 		return nil
@@ -349,6 +380,10 @@ func viewRaw(c *Console, on object) tea.Cmd {
 		v, _ = c.foundOf(on)
 	case recordKind:
 		v, _ = c.recordOf(on)
+	case backupKind:
+		v, _ = c.backupOf(on)
+	case scheduleKind:
+		v, _ = c.scheduleOf(on)
 	}
 	b, err := json.MarshalIndent(v, "", "  ")
 	if err != nil {

@@ -103,6 +103,8 @@ func mayEdit(c *Console, on object) string {
 	switch on.kind {
 	case foundKind:
 		return mayAdopt(c, on)
+	case scheduleKind:
+		return mayPlan(c, on)
 	case appKind:
 	default:
 		return notYet("changing the configuration", always)(c, on)
@@ -128,6 +130,9 @@ func mayEdit(c *Console, on object) string {
 func edit(c *Console, on object) tea.Cmd {
 	if f, ok := c.foundOf(on); ok {
 		return c.push(newAdoptForm(f))
+	}
+	if s, ok := c.scheduleOf(on); ok {
+		return c.push(newScheduleForm(c, s.ScheduleRequest, s.Name))
 	}
 	a, ok := c.appOf(on)
 	if !ok {

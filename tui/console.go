@@ -180,6 +180,13 @@ type answer struct {
 type doneMsg struct {
 	text string
 	err  error
+	undo undoable // what z takes back, if it can be
+}
+
+// begunMsg is a job that was asked for.
+type begunMsg struct {
+	job core.JobView
+	err error
 }
 
 // Init starts the beat and asks for the colour of the background.
@@ -253,7 +260,17 @@ func (c *Console) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 		} else if m.text != "" {
 			c.say(good, m.text)
 		}
+		if m.err == nil && m.undo.back != nil {
+			c.undone = m.undo
+		}
 		c.refresh()
+	case begunMsg:
+		if m.err != nil {
+			c.fail("", m.err)
+			return c, nil
+		}
+		c.say(good, m.job.Title+": job "+jobID(m.job.ID)+" has begun")
+		c.expect([]core.JobView{m.job})
 	}
 	return c, nil
 }
@@ -386,6 +403,18 @@ func (c *Console) do(text string, call func(ctx context.Context) error) tea.Cmd 
 		if ctx.Err() != nil {
 			return nil
 		}
-		return doneMsg{text, err}
+		return doneMsg{text: text, err: err}
+	}
+}
+
+// begin asks core for a job off the event loop.
+func (c *Console) begin(call func(ctx context.Context) (core.JobView, error)) tea.Cmd {
+	ctx := c.ctx
+	return func() tea.Msg {
+		j, err := call(ctx)
+		if ctx.Err() != nil {
+			return nil
+		}
+		return begunMsg{j, err}
 	}
 }

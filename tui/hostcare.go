@@ -135,7 +135,7 @@ func syncNodes(c *Console, on object) tea.Cmd {
 	c.say(info, "asking "+host+" for its nodes")
 	return func() tea.Msg {
 		n, err := c.core.SyncNodes(ctx, c.actor, host)
-		return doneMsg{host + " has " + ui.Count(n, "node"), err}
+		return doneMsg{text: host + " has " + ui.Count(n, "node"), err: err}
 	}
 }
 

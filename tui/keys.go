@@ -29,9 +29,13 @@ const (
 	onFound  // a container that nobody manages
 	onRecord // of the audit
 	inDraft  // a form that is kept when it is left
+	onBackup
+	onSchedule
+	inVault // the screen of backups, but for its schedules
+	inPlans // the schedules there
 
 	always   scope = 0
-	onObject       = onApp | onJob | onNode | onHost | onItem | onFound | onRecord
+	onObject       = onApp | onJob | onNode | onHost | onItem | onFound | onRecord | onBackup | onSchedule
 )
 
 // class says what stands between a key and its effect.
@@ -325,7 +329,7 @@ func (s scope) String() string {
 		return "everywhere"
 	}
 	var names []string
-	for i, n := range []string{"lists", "lists", "tabs", "panes", "logs", "a search in a log", "forms", "apps", "jobs", "nodes", "hosts", "the catalog", "opened pages", "lists with marks", "found containers", "the audit", "forms"} {
+	for i, n := range []string{"lists", "lists", "tabs", "panes", "logs", "a search in a log", "forms", "apps", "jobs", "nodes", "hosts", "the catalog", "opened pages", "lists with marks", "found containers", "the audit", "forms", "backups", "schedules", "backups", "schedules"} {
 		if s&(1<<i) != 0 && (len(names) == 0 || names[len(names)-1] != n) {
 			names = append(names, n)
 		}

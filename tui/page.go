@@ -99,7 +99,7 @@ func screens() [10]page {
 		2: newApps(),
 		3: newCatalogue(),
 		4: newNodes(),
-		5: later{5, "Backups will list every archive, its schedule and how to restore it."},
+		5: newVault(),
 		6: newJobs(),
 		7: newDiscover(),
 		8: later{8, "Access will list people, their keys, and keys that wait for approval."},
@@ -201,12 +201,14 @@ const (
 	marksKind // the marked apps, by no id
 	foundKind
 	recordKind
+	backupKind
+	scheduleKind
 )
 
 // object is something verbs act on.
 type object struct {
 	kind kind
-	id   string // app id, job number, "host/node", host name, catalogue id, "host/vmid", record number
+	id   string // app id, job number, "host/node", host name, catalogue id, "host/vmid", record number, backup number, schedule name
 }
 
 func (c *Console) appOf(o object) (core.AppView, bool) {

@@ -11,7 +11,8 @@ import (
 // undoable is the last thing this session did that can be taken back.
 type undoable struct {
 	jobs []uint64
-	what string // "adopting wiki"
+	what string                          // "adopting wiki"
+	back func(ctx context.Context) error // what takes back a change that was no job; nil = the jobs
 }
 
 // reversible are the kinds of jobs that core can take back.
@@ -23,33 +24,36 @@ func (c *Console) undoes(on object) undoable {
 	switch on.kind {
 	case appKind:
 		if a, ok := c.appOf(on); ok && a.Job != nil && !a.DeletesAt.IsZero() {
-			return undoable{[]uint64{a.Job.ID}, "deleting " + a.Hostname}
+			return undoable{jobs: []uint64{a.Job.ID}, what: "deleting " + a.Hostname}
 		}
 	case jobKind:
 		if j, ok := c.jobOf(on); ok && reversible(j.Kind) && (j.Kind == "delete") != j.Ended {
-			return undoable{[]uint64{j.ID}, j.Title}
+			return undoable{jobs: []uint64{j.ID}, what: j.Title}
 		}
 	case recordKind:
 		if v, ok := c.recordOf(on); ok && v.Undo {
-			return undoable{[]uint64{v.Job}, v.Action + " of " + v.Target}
+			return undoable{jobs: []uint64{v.Job}, what: v.Action + " of " + v.Target}
 		}
 	}
 	return c.undone
 }
 
 func mayUndo(c *Console, on object) string {
-	if u := c.undoes(on); len(u.jobs) == 0 {
-		return "nothing to take back: a delete that waits, an adoption or a change of a configuration can be"
+	if u := c.undoes(on); len(u.jobs) == 0 && u.back == nil {
+		return "nothing to take back: a delete that waits, an adoption or a change of a configuration or schedule can be"
 	}
 	return ""
 }
 
 func undo(c *Console, on object) tea.Cmd {
 	u := c.undoes(on)
-	if len(u.jobs) == len(c.undone.jobs) && len(u.jobs) > 0 && u.jobs[0] == c.undone.jobs[0] {
+	if u.back != nil || len(u.jobs) == len(c.undone.jobs) && len(u.jobs) > 0 && u.jobs[0] == c.undone.jobs[0] {
 		c.undone = undoable{} // once
 	}
 	c.say(info, "taking back: "+u.what)
+	if u.back != nil {
+		return c.do("taken back: "+u.what, u.back)
+	}
 	return c.do("taken back: "+u.what, func(ctx context.Context) error {
 		for _, id := range u.jobs {
 			if _, err := c.core.Undo(ctx, c.actor, id); err != nil {
@@ -63,7 +67,7 @@ func undo(c *Console, on object) tea.Cmd {
 // canUndo remembers what was just begun, for z.
 func (c *Console) canUndo(what string, jobs []uint64) {
 	if len(jobs) > 0 {
-		c.undone = undoable{jobs, what}
+		c.undone = undoable{jobs: jobs, what: what}
 	}
 }
 
@@ -73,4 +77,16 @@ func waitWords(seconds int) string {
 		return ui.Count(seconds/60, "minute")
 	}
 	return ui.Count(seconds, "second")
+}
+
+// doUndoably is do for a change that z can take back once it is done.
+func (c *Console) doUndoably(text, what string, call, back func(ctx context.Context) error) tea.Cmd {
+	ctx := c.ctx
+	return func() tea.Msg {
+		err := call(ctx)
+		if ctx.Err() != nil {
+			return nil
+		}
+		return doneMsg{text, err, undoable{what: what, back: back}}
+	}
 }

@@ -30,12 +30,13 @@ type Field struct {
 	Choice   int  // of Options
 	On       bool // of a toggle or fold
 	Unit     string
-	Default  string // shown muted while a text is empty
-	Help     string // shown while the field has the focus and nothing is wrong
-	Note     string // what is right about it: "free"
-	Problem  string // what is wrong with it
-	Hint     string // the way out
-	Disabled string // why a button cannot be pressed
+	Default  string      // shown muted while a text is empty
+	Help     string      // shown while the field has the focus and nothing is wrong
+	Note     string      // what is right about it: "free"
+	Problem  string      // what is wrong with it
+	Hint     string      // the way out
+	Disabled string      // why a button cannot be pressed
+	Matters  func() bool // whether it is asked for now; nil = always
 	Hidden   bool
 }
 
@@ -97,6 +98,9 @@ func (f *Form) Go(key string) bool {
 		if x.Key != key {
 			continue
 		}
+		if !x.matters() {
+			return false
+		}
 		for j := i; x.Hidden && j >= 0; j-- {
 			if f.Fields[j].Kind == FoldField {
 				f.Fields[j].On = true
@@ -109,7 +113,7 @@ func (f *Form) Go(key string) bool {
 	return false
 }
 
-// fold hides what a closed fold hides.
+// fold hides what a closed fold hides, and what does not matter now.
 func (f *Form) fold() {
 	hidden := false
 	for _, x := range f.Fields {
@@ -120,11 +124,13 @@ func (f *Form) fold() {
 		case ButtonField:
 			hidden = false
 		}
-		x.Hidden = hidden
+		x.Hidden = hidden || !x.matters()
 	}
 }
 
-// Open prepares the form: folds hide what they hide.
+func (f *Field) matters() bool { return f.Matters == nil || f.Matters() }
+
+// Open prepares the form, or shows anew what its values make matter.
 func (f *Form) Open() { f.fold() }
 
 // Step moves the focus by dir fields; false at the end.
@@ -141,6 +147,14 @@ func (f *Form) Step(dir int) bool {
 // Key handles a key: used says that it meant something here, changed that a
 // value changed, pressed names a button that was pressed.
 func (f *Form) Key(key, text string) (used, changed bool, pressed string) {
+	used, changed, pressed = f.key(key, text)
+	if changed {
+		f.fold()
+	}
+	return used, changed, pressed
+}
+
+func (f *Form) key(key, text string) (used, changed bool, pressed string) {
 	x := f.Focus()
 	switch key {
 	case "tab":
@@ -222,7 +236,9 @@ func (f *Form) Paste(s string) bool {
 			return false
 		}
 	}
-	return x.Input.Insert(s)
+	used := x.Input.Insert(s)
+	f.fold()
+	return used
 }
 
 // Lines draws the form into w cells and at most h lines: labels, fields, and
