@@ -65,10 +65,11 @@ func askRestore(c *Console, on object) tea.Cmd {
 	d.fact("loses", "all that was stored in it in the last "+ui.Span(c.now().Sub(taken(&b))))
 	d.fact("destroys", whereIs(&a)+" as it is now, with its snapshots")
 	d.fact("stops", a.Hostname+" for as long as it takes to read "+ui.Bytes(b.Size)+" from "+b.Storage)
-	d.fact("keeps", "its number, name, address, ports, cores and memory; it ends "+string(a.Status)+", as now")
+	end := string(a.Status) + ", as now"
 	if a.Status == core.StatusError {
-		d.facts[3][1] = "its number, name, address, ports, cores and memory; it is started at the end"
+		end = "running"
 	}
+	d.fact("keeps", "number, name, address, ports, cores, memory; it ends "+end)
 	if who := c.watching([]*core.AppView{&a}); who != "" {
 		d.fact("open", who)
 	}

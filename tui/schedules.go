@@ -119,7 +119,7 @@ func lastRun(s *core.ScheduleView) string {
 
 // planWords is a schedule in a line, without its name.
 func planWords(c *Console, s *core.ScheduleView) string {
-	parts := []string{strings.TrimSpace(s.Cron + " " + s.Zone), ui.Count(len(s.Apps), "app") + " → " + planStore(s), "keeps " + s.Keep.String()}
+	parts := []string{strings.TrimSpace(s.Cron + " " + s.Zone), ui.Count(len(s.Apps), "app") + " → " + planStore(s)}
 	if s.Paused {
 		parts = append(parts, "paused")
 	} else if !s.Next.IsZero() {
@@ -128,6 +128,7 @@ func planWords(c *Console, s *core.ScheduleView) string {
 	if !s.LastRun.IsZero() {
 		parts = append(parts, "last run "+lastRun(s))
 	}
+	parts = append(parts, "keeps "+s.Keep.String())
 	return strings.Join(parts, " · ")
 }
 
@@ -258,7 +259,7 @@ func askUnplan(c *Console, on object) tea.Cmd {
 	} else {
 		d.fact("stops", "nothing: it covers no app")
 	}
-	d.fact("keeps", "the backups it has made; nothing of "+s.Keep.String()+" is pruned by it any more")
+	d.fact("keeps", "the backups it has made: it prunes none of them any more")
 	c.over = d
 	return nil
 }

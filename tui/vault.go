@@ -286,10 +286,11 @@ func (p *vault) summary(c *Console, w int) []string {
 	if s, more := p.nextPlan(); s == nil {
 		l.Add(ui.Muted, "none is due: backups are made by hand only")
 	} else {
-		l.Add(ui.Text, s.Name).Space(2).Add(ui.Muted, planWords(c, s))
+		l.Add(ui.Text, s.Name)
 		if more > 0 {
-			l.Add(ui.Muted, " · "+strconv.Itoa(more)+" more")
+			l.Add(ui.Muted, " and "+strconv.Itoa(more)+" more")
 		}
+		l.Add(ui.Muted, " · "+planWords(c, s))
 	}
 	out := []string{l.String()}
 	l = c.theme.NewLine(w)
