@@ -42,7 +42,7 @@ func newArchives(one bool) *archives {
 		ui.Column{Title: "STORAGE", Width: 9, Drop: 4, Sorts: true},
 		ui.Column{Title: "WHY", Width: 16, Flex: true, Most: 28, Drop: 5, Joins: true},
 		ui.Column{Title: "KEPT", Width: 16, Flex: true, Most: 26, Drop: 2, Joins: true},
-		ui.Column{Title: "STATE", Width: 13, Sorts: true},
+		ui.Column{Title: "STATE", Width: 15, Sorts: true},
 	)}
 }
 
@@ -94,7 +94,7 @@ func (k *archives) strip(c *Console, w int) []string {
 
 // workOn is the unfinished job on a backup.
 func (c *Console) workOn(b *core.BackupView) (core.JobView, bool) {
-	if b.JobID == 0 {
+	if b.JobID == 0 || b.Status == core.BackupCompleted || b.Status == core.BackupFailed {
 		return core.JobView{}, false
 	}
 	j, ok := c.world.Job(b.JobID)

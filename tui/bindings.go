@@ -39,7 +39,7 @@ func bindings() []*binding {
 		{verb: "back up", keys: []string{"b"}, hint: "back up", inLog: noHint, where: onApp | onBackup, many: true, help: "make a backup of the app now", why: mayBackUp, run: backUp},
 		{verb: "clone", keys: []string{"c"}, hint: "clone", inLog: noHint, where: onApp, help: "make a second app with all its data", why: mayClone, run: askClone},
 		{verb: "update", keys: []string{"u"}, hint: "update", inLog: noHint, where: onApp, help: "show what an update would change, and take it", why: mayUpdate, run: askUpdate},
-		{verb: "delete", keys: []string{"d"}, hint: "delete", inLog: noHint, where: onApp | onBackup | onSchedule | onHost, many: true, class: destructive, help: "destroy the app, its container and its data; it can be kept for a while; delete a backup, remove a schedule, forget a host", why: mayDelete, run: askDeleteOf},
+		{verb: "delete", keys: []string{"d"}, hint: "delete", inLog: noHint, where: onApp | onBackup | onSchedule | onHost, many: true, class: destructive, help: "delete the app with its data, the backup, the schedule or the host: asks first", why: mayDelete, run: askDeleteOf},
 		{verb: "logs", keys: []string{"l"}, hint: "log", where: onApp | onJob, help: "show what the app or the job prints", why: mayShowLogs, run: showLogs},
 		{verb: "edit", keys: []string{"e"}, hint: "edit", inLog: noHint, where: onApp | onHost | onNode | onFound | onSchedule, help: "change the configuration, or a schedule; of a found container: as what it is adopted", why: mayEdit, run: edit},
 		{verb: "web address", keys: []string{"w"}, hint: "web", where: onApp, help: "copy the app's web address", why: needsURL, run: copyURL},

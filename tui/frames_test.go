@@ -44,7 +44,7 @@ func views() []struct {
 		{"schedules", []string{"5", "right"}},
 		{"retention", []string{"5", "right", "right"}},
 		{"storage", []string{"5", "right", "right", "right"}},
-		{"schedule-form", []string{"5", "right", "n", "d", "a", "i", "l", "y"}},
+		{"schedule-form", []string{"5", "right", "n"}},
 		{"app-backups", []string{"2", "down", "down", "enter", "right", "right", "right", "right", "down"}},
 		{"backup-details", []string{"5", "down", "down", "down", "enter"}},
 		{"restore", []string{"5", "down", "down", "down", "r", "g", "i"}},

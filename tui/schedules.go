@@ -2,6 +2,7 @@ package tui
 
 import (
 	"context"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -268,5 +269,9 @@ func newSchedule(c *Console, _ object) tea.Cmd {
 	if p := c.vault(); p.draft != nil {
 		return c.push(p.draft)
 	}
-	return c.push(newScheduleForm(c, core.ScheduleRequest{Cron: "0 2 * * *", Keep: core.Retention{Daily: 7, Weekly: 4, Monthly: 3}}, ""))
+	name := "nightly"
+	for n := 2; slices.ContainsFunc(c.vault().has.schedules, func(s core.ScheduleView) bool { return s.Name == name }); n++ {
+		name = "nightly-" + strconv.Itoa(n)
+	}
+	return c.push(newScheduleForm(c, core.ScheduleRequest{Name: name, Cron: "0 2 * * *", Keep: core.Retention{Daily: 7, Weekly: 4, Monthly: 3}}, ""))
 }

@@ -1,6 +1,7 @@
 package tui
 
 import (
+	"cmp"
 	"slices"
 	"strconv"
 	"strings"
@@ -40,6 +41,9 @@ const full = 0.9
 // gauge draws how full the storage is.
 func (s *store) gauge(l *ui.Line, bar int) {
 	l.Add(ui.Text, s.Name).Space(1)
+	if s.node != "" {
+		l.Add(ui.Muted, s.node).Space(1)
+	}
 	if !s.Active || s.Total <= 0 {
 		l.Add(ui.Muted, "not active")
 		return
@@ -55,7 +59,7 @@ func (s *store) gauge(l *ui.Line, bar int) {
 	}
 }
 
-// storesOf are the storages that take backups; one that nodes share is there
+// storesOf are the storages that take backups, those that nodes share first and
 // once.
 func storesOf(c *Console, backups []core.BackupView) []store {
 	var list []store
@@ -74,6 +78,9 @@ func storesOf(c *Console, backups []core.BackupView) []store {
 			}
 		}
 	}
+	slices.SortStableFunc(list, func(a, b store) int {
+		return cmp.Or(cmp.Compare(min(len(a.node), 1), min(len(b.node), 1)), strings.Compare(a.Name, b.Name))
+	})
 	for i := range backups {
 		b := &backups[i]
 		for k := range list {

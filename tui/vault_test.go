@@ -173,7 +173,7 @@ func says(t *testing.T, c *Console, want string) {
 func TestArchives(t *testing.T) {
 	s := newScripted()
 	c := row(t, s, look{}, "41")
-	expect(t, c, "8 · 6 of 8 apps protected", "immich", "38G", "schedule nightly", "daily 1 of 7", "× failed", "storage nas: no space left on device", "pinned", "until next prune", "▲ missing", "oldwiki (go", "CT 208",
+	expect(t, c, "8 · 6 of 8 apps protected", "immich", "38G", "schedule nightly", "daily 1 of 7", "× failed", "storage nas: no space left", "pinned", "until next prune", "▲ missing", "oldwiki (go", "CT 208",
 		"SCHEDULE nightly", "next in 11h", "7 ok, 1 failed", "1 more", "STORAGE  nas", "96% of 2.0T ▲")
 	for id, want := range map[string]string{"40": "before the move to 16 · nas:backup/", "37": "not on nas any more, since 2h ago", "36": "its app is gone · a restores it as a new app", "42": "no space left"} {
 		expect(t, row(t, s, look{}, id), want)
@@ -351,7 +351,9 @@ func TestPinsAndNotes(t *testing.T) {
 func TestScheduleForm(t *testing.T) {
 	s := newScripted()
 	c := at(t, s, look{}, []string{"5", "right", "n"})
-	expect(t, c, "New schedule", "is not a name for a schedule", "next runs: Wed 25 Nov 02:32")
+	expect(t, c, "New schedule", "nightly-2", "next runs: Wed 25 Nov 02:32")
+	press(c, "ctrl+u")
+	expect(t, c, "is not a name for a schedule")
 	press(c, "ctrl+s")
 	if s.count("SaveSchedule") != 0 {
 		t.Fatal("saved with a problem")
