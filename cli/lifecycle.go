@@ -83,10 +83,10 @@ func (r *run) delete() *cobra.Command {
 	var wait, yes bool
 	var o core.DeleteOptions
 	c := &cobra.Command{
-		Use:   "delete NAME --yes [--now] [--wait]",
+		Use:   "delete NAME --yes [--now] [--backup | --with-backups] [--wait]",
 		Short: "Destroy an app, its container and its data",
 		Long: "Destroy an app, its container and its data. The app stops now; the container goes ten minutes later, and until then `undelete NAME` keeps it.\n" +
-			"Backups stay. Of an adopted container only the record goes: the container is not touched.",
+			"Backups stay, unless --with-backups takes them along; --backup makes a last one first. Of an adopted container only the record goes: the container is not touched.",
 		Args: takes("NAME"),
 		RunE: func(c *cobra.Command, args []string) error {
 			if !yes {
@@ -111,6 +111,8 @@ func (r *run) delete() *cobra.Command {
 	}
 	c.Flags().BoolVar(&yes, "yes", false, "yes, destroy it")
 	c.Flags().BoolVar(&o.Now, "now", false, "at once, without time to change one's mind")
+	c.Flags().BoolVar(&o.Backup, "backup", false, "back it up first: nothing is deleted before that is done")
+	c.Flags().BoolVar(&o.WithBackups, "with-backups", false, "its backups, too, but for pinned ones")
 	waits(c, &wait)
 	return c
 }

@@ -241,7 +241,7 @@ func (c *Core) whyKept(list []backup) map[uint64]string {
 		rec, here := c.appCache[b.App]
 		c.mu.RUnlock()
 		if !here {
-			kept[b.ID] = "until it is deleted"
+			kept[b.ID] = "until deleted"
 		}
 		if !here || done[b.App] {
 			continue

@@ -2,6 +2,7 @@ package core
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -54,6 +55,23 @@ func backupTrials() []trial {
 				w.serves("copy")
 			},
 			undone: func(w *bench) { w.kept(1); w.holds("tool", "two") }},
+		{name: "delete with a last backup", prepare: ready,
+			act: func(w *bench) uint64 {
+				return w.accepted(w.DeleteApp(context.Background(), admin, "tool", DeleteOptions{Now: true, Backup: true}))
+			},
+			check: func(w *bench) { w.kept(1); isGone(w) },
+			undone: func(w *bench) {
+				if _, err := w.App(context.Background(), admin, "tool"); errors.Is(err, ErrNotFound) { // cancelled too late
+					w.kept(1)
+					return
+				}
+				s, err := w.BackupStats(context.Background(), admin, "")
+				if err != nil {
+					w.t.Fatal(err)
+				}
+				w.kept(s.Completed) // 0 or 1: what is complete stays
+				w.serves("tool")
+			}},
 		{name: "delete a backup", prepare: saved,
 			act:    func(w *bench) uint64 { return w.accepted(w.DeleteBackup(context.Background(), admin, id(w))) },
 			check:  func(w *bench) { w.kept(0) },

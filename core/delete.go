@@ -17,11 +17,14 @@ type deletion struct {
 	App        string
 	Was        standing // before it was asked for
 	Ran        bool     // its container ran then
+	Stopping   bool     // it may be stopped from here on
 	Destroying bool     // the container may be gone, or half gone, from here on
 	Gone       bool     // there is no container any more
 	Stranger   bool     // the container with its number is somebody else's
 	Backups    bool     // they go, too
+	Last       bool     // a last backup is made first
 	guestRecord
+	dumping // that backup
 }
 
 // standing is the part of an app's record that a delete which is undone brings
@@ -36,6 +39,7 @@ type standing struct {
 type DeleteOptions struct {
 	Now         bool // destroy it at once, instead of leaving time to change one's mind
 	WithBackups bool // remove its backups, too; pinned ones stay
+	Backup      bool // back it up first: while that is not done nothing is deleted
 }
 
 // deletionStep is a step of a delete.
@@ -60,12 +64,15 @@ func (c *Core) deleteWorkflow() jobs.Workflow[deletion] {
 	}
 	steps := []jobs.Step[deletion]{
 		step("hard_delete_start", "look at the container", (*deleting).look),
+		step("backup", "make a last backup", (*deleting).backUpLast),
 		step("stop", "shut the container down", (*deleting).stop),
 		step("wait", "wait, in case somebody changes their mind", (*deleting).pause),
 		step(destroyStep, "destroy the container", (*deleting).finish),
 	}
-	steps[1].Undo = run((*deleting).startAgain)
-	steps[3].FinishBeforeCancel = true
+	steps[1].Timeout, steps[1].Slot = dumpTimeout, c.lastSlot
+	steps[1].Undo = run(func(d *deleting, ctx context.Context) error { return d.unBackUp(ctx, &d.Data.dumping) })
+	steps[2].Undo = run((*deleting).startAgain)
+	steps[4].FinishBeforeCancel = true
 	return jobs.Workflow[deletion]{Kind: "delete", Retries: 3, Backoff: c.backoff, Steps: steps, Finish: c.deleteFinish}
 }
 
@@ -95,9 +102,29 @@ func (d *deleting) look(ctx context.Context) error {
 	return nil
 }
 
+// backUpLast makes a last backup if one is wanted.
+func (d *deleting) backUpLast(ctx context.Context) error {
+	if !d.Data.Last || d.Data.Gone {
+		return nil
+	}
+	return d.backUp(ctx, &d.Data.dumping, backupOrder{Why: "before it was deleted", By: d.Job().Owner})
+}
+
+// lastSlot is the place that needs.
+func (c *Core) lastSlot(d *deletion) (string, int) {
+	if !d.Last || d.Gone {
+		return "", 0
+	}
+	return c.dumpSlot(d.App)
+}
+
 func (d *deleting) stop(ctx context.Context) error {
 	if d.Data.Gone {
 		return nil
+	}
+	d.Data.Stopping = true
+	if err := d.Save(); err != nil {
+		return err
 	}
 	return d.shutdownOurs(ctx)
 }
@@ -155,6 +182,9 @@ func (d *deleting) startAgain(ctx context.Context) error {
 
 // deleteFinish writes what became of the app.
 func (c *Core) deleteFinish(tx *store.Tx, j jobs.Job, d *deletion) error {
+	if err := ignore(c.failBackup(tx, d.Backup, j), store.ErrNotFound); err != nil {
+		return err
+	}
 	a, err := c.apps.Get(tx, d.App)
 	if errors.Is(err, store.ErrNotFound) {
 		return nil
@@ -180,7 +210,7 @@ func (c *Core) deleteFinish(tx *store.Tx, j jobs.Job, d *deletion) error {
 		}
 		a.fail(j.Kind, text, hint, c.now())
 		a.Lost = d.Stranger
-	case j.Failure != nil && j.Failure.Left != "": // it could not be started again
+	case d.Stopping && j.Failure != nil && j.Failure.Left != "": // it could not be started again
 		a.setStatus(StatusStopped, c.now())
 	default:
 		d.Was.back(&a, c.now())
@@ -201,10 +231,13 @@ func (s standing) back(a *app, now time.Time) {
 // Proximity, only our record goes: no container is touched.
 func (c *Core) DeleteApp(_ context.Context, a Actor, name string, o DeleteOptions) (JobView, error) {
 	return c.onApp(a, "app.delete", name, func(tx *store.Tx, rec app) (jobs.Job, string, error) {
+		if o.Backup && o.WithBackups {
+			return jobs.Job{}, "", invalid("backup", "leave one of them out", "a last backup would go with the others")
+		}
 		if rec.Adopted || rec.Lost {
 			return c.release(tx, a, rec)
 		}
-		job, err := c.enqueue(tx, a, "delete", rec, "delete "+rec.Hostname, deletion{App: rec.ID, Was: standingOf(rec), Backups: o.WithBackups})
+		job, err := c.enqueue(tx, a, "delete", rec, "delete "+rec.Hostname, deletion{App: rec.ID, Was: standingOf(rec), Backups: o.WithBackups, Last: o.Backup})
 		if err != nil {
 			return job, "", err
 		}

@@ -31,7 +31,7 @@ type scheduledApp struct {
 // errTurns is what a job waits for that has others work for it.
 type errTurns struct{ what string }
 
-func (e *errTurns) Error() string { return "waiting for " + e.what }
+func (e *errTurns) Error() string { return e.what }
 
 // scheduleWorkflow backs up every app a schedule covers: a job for each, and
 // this one waits for them without keeping a worker. At its end what nobody wants

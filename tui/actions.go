@@ -48,6 +48,10 @@ func open(c *Console, on object) tea.Cmd {
 			return c.push(newJob(v.Job))
 		}
 		return viewRaw(c, on)
+	case backupKind:
+		return openBackup(c, on)
+	case scheduleKind:
+		return openSchedule(c, on)
 	}
 	c.say(info, "nothing is selected here")
 	return nil
@@ -112,6 +116,9 @@ func match(dir int) func(*Console, object) tea.Cmd {
 
 // askStop asks before a job or an app is stopped.
 func askStop(c *Console, on object) tea.Cmd {
+	if b, ok := c.backupOf(on); ok {
+		on = jobObject(b.JobID)
+	}
 	if on.kind != jobKind {
 		return c.askApps(core.StopApp, on)
 	}
@@ -120,7 +127,11 @@ func askStop(c *Console, on object) tea.Cmd {
 		return nil
 	}
 	effect := []string{"What it has made so far is undone: its container is destroyed, its port released."}
-	if j.Kind != "deploy" && j.Kind != "clone" {
+	switch j.Kind {
+	case "deploy", "clone", "restore-as":
+	case "backup":
+		effect = []string{"vzdump is stopped at once, and what there is of the archive removed."}
+	default:
 		effect = []string{"What it has made so far is undone."}
 	}
 	if j.State == "running" && j.Step > 0 && j.Step <= len(j.Steps) {
@@ -179,6 +190,12 @@ func (c *Console) copied(s string) tea.Cmd {
 }
 
 func openAppJob(c *Console, on object) tea.Cmd {
+	if b, ok := c.backupOf(on); ok {
+		return c.push(newJob(b.JobID))
+	}
+	if s, ok := c.scheduleOf(on); ok {
+		return c.push(newJob(s.LastJob))
+	}
 	a, ok := c.appOf(on)
 	if !ok || a.Job == nil {
 		return nil
@@ -250,6 +267,10 @@ func (c *Console) nameOf(on object) string {
 		return "key " + shortPrint(on.id)
 	case tokenKind:
 		return "token " + on.id
+	case backupKind:
+		if b, ok := c.backupOf(on); ok {
+			return "backup " + on.id + " of " + backupOwner(&b)
+		}
 	}
 	return on.id
 }
@@ -326,6 +347,16 @@ func copyMenu(c *Console, on object) tea.Cmd {
 			add("set command", "ssh "+c.host+" settings set "+on.id+" VALUE")
 		}
 	}
+	if b, ok := c.backupOf(on); ok {
+		add("archive", b.VolID)
+		add("error", b.Error)
+		add("restore command", "ssh "+c.host+" restore "+on.id+" --yes")
+		add("new app command", "ssh "+c.host+" restore "+on.id+" --as HOSTNAME --yes")
+	}
+	if s, ok := c.scheduleOf(on); ok {
+		add("command", "ssh "+c.host+" "+s.Command(""))
+		add("apps", strings.Join(s.Apps, " "))
+	}
 	if len(items) == 0 {
 		c.say(info, "there is nothing to copy here")
 		return nil
@@ -380,6 +411,10 @@ func viewRaw(c *Console, on object) tea.Cmd {
 		v, _ = c.tokenOf(on)
 	case settingKind:
 		v = c.settingOf(on)
+	case backupKind:
+		v, _ = c.backupOf(on)
+	case scheduleKind:
+		v, _ = c.scheduleOf(on)
 	}
 	b, err := json.MarshalIndent(v, "", "  ")
 	if err != nil {

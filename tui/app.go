@@ -31,7 +31,6 @@ func tabName(i int) string {
 func tabComing(i int) string {
 	return [tabs]string{
 		tabMetrics: "Metrics will draw the last day of this app's processor, memory, disk and network.",
-		tabBackups: "Backups will list this app's archives, make one, and restore one.",
 		tabConsole: "Console will open a root shell inside this app's container.",
 	}[i]
 }
@@ -47,9 +46,12 @@ type app struct {
 	jobs  *ui.Table
 	tail  *appTail
 	conf  appConfig
+	kept  *archives
 }
 
-func newApp(id string) *app { return &app{id: id, jobs: newJobs().table, tail: newTail()} }
+func newApp(id string) *app {
+	return &app{id: id, jobs: newJobs().table, tail: newTail(), kept: newArchives(true)}
+}
 
 func (p *app) digit() int { return 2 }
 
@@ -73,11 +75,21 @@ func (p *app) scope(*Console) scope {
 		}
 	case tabActivity:
 		s |= inList
+	case tabBackups:
+		s |= inList
+		if p.kept.table.Len() > 0 {
+			s |= onBackup
+		}
 	}
 	return s
 }
 
-func (p *app) on(*Console) object { return appObject(p.id) }
+func (p *app) on(*Console) object {
+	if id := p.kept.table.ID(); p.at == tabBackups && id != "" {
+		return object{backupKind, id}
+	}
+	return appObject(p.id)
+}
 
 func (p *app) world(c *Console) {
 	if a, ok := c.world.App(p.id); ok {
@@ -87,6 +99,9 @@ func (p *app) world(c *Console) {
 	}
 	p.past.world(c, p.id)
 	p.jobs.SetRows(&p.past)
+	if p.at == tabBackups {
+		p.kept.show(c, c.vault().of(p.id))
+	}
 }
 
 func (p *app) move(_ *Console, m motion, n int) bool {
@@ -95,6 +110,8 @@ func (p *app) move(_ *Console, m motion, n int) bool {
 		return moveLog(p.tail.lines, m, n)
 	case tabActivity:
 		return moveTable(p.jobs, m, n)
+	case tabBackups:
+		return moveTable(p.kept.table, m, n)
 	}
 	return false
 }
@@ -139,6 +156,9 @@ func (p *app) show(c *Console, tab int) tea.Cmd {
 	}
 	p.tail.stop()
 	switch tab {
+	case tabBackups:
+		p.world(c)
+		return c.vault().ask(c)
 	case tabConfig:
 		return p.conf.ask(c, p)
 	case tabActivity:
@@ -151,14 +171,24 @@ func (p *app) opened(c *Console) tea.Cmd { return p.show(c, p.at) }
 func (p *app) closed(*Console)           { p.tail.stop() }
 
 func (p *app) beat(c *Console) tea.Cmd {
-	if p.at == tabLogs {
+	switch p.at {
+	case tabLogs:
 		p.tail.collect()
 		return p.tail.again(c, p)
-	}
-	if p.at == tabConfig {
+	case tabBackups:
+		return c.vault().ask(c)
+	case tabConfig:
 		return p.conf.ask(c, p)
 	}
 	return nil
+}
+
+// reload asks for the backups again, after that has failed.
+func (p *app) reload(c *Console) tea.Cmd {
+	if p.at != tabBackups {
+		return nil
+	}
+	return c.vault().reload(c)
 }
 
 func (p *app) receive(c *Console, gen uint64, body any) tea.Cmd {
@@ -204,8 +234,9 @@ func (p *app) body(c *Console, w, h int) []string {
 		}
 		out = append(out, p.jobs.Header(c.theme, w))
 		return append(out, p.jobs.Lines(c.theme, w, rest-1)...)
-	}
-	if p.at == tabConfig {
+	case tabBackups:
+		return append(out, p.backups(c, w, rest)...)
+	case tabConfig:
 		return append(out, p.conf.lines(c, p, w, rest)...)
 	}
 	return append(out, comingLines(c, w, tabComing(p.at))...)
@@ -247,20 +278,31 @@ func whereIs(a *core.AppView) string {
 }
 
 func (p *app) tabRow(c *Console, w int) string {
-	l := c.theme.NewLine(w)
-	if w < narrowW {
-		l.Space(1).Add(ui.Muted, "‹ ").Add(ui.Accent, tabName(p.at)).Add(ui.Muted, " "+strconv.Itoa(p.at+1)+"/"+strconv.Itoa(tabs)+" ›")
-		return l.String()
-	}
-	l.Space(1)
+	var names []string
 	for i := range tabs {
-		if i == p.at {
-			l.Add(ui.Accent, "["+tabName(i)+"]")
-		} else {
-			l.Space(1).Add(ui.Muted, tabName(i)).Space(1)
+		name := tabName(i)
+		if k := p.view.Protection; i == tabBackups && k != nil && k.Backups > 0 {
+			name += " " + strconv.Itoa(k.Backups)
 		}
+		names = append(names, name)
 	}
-	return l.String()
+	return tabLine(c, w, names, p.at)
+}
+
+// backups draws the app's backups.
+func (p *app) backups(c *Console, w, h int) []string {
+	v := c.vault()
+	l := c.theme.NewLine(w)
+	l.Space(2)
+	switch {
+	case v.has.err != nil:
+		return []string{l.Add(ui.Error, ui.Cross+" ").Add(ui.Text, errorText(v.has.err)).Add(ui.Muted, " · ").Add(ui.Key, "ctrl+r").Add(ui.Text, " asks again").String()}
+	case !v.known:
+		return []string{l.Add(ui.Muted, "… reading").String()}
+	case p.kept.table.Total() == 0:
+		return []string{l.Add(ui.Text, "No backup of "+p.view.Hostname+" yet: ").Add(ui.Key, "b").Add(ui.Text, " makes one.").String()}
+	}
+	return tableOver(c, p.kept.table, w, h, p.kept.strip(c, w))
 }
 
 // section is a heading with lines under it.
@@ -292,8 +334,14 @@ func (p *app) overview(c *Console, w, h int) []string {
 		left, right := w*56/100, w-w*56/100-1
 		out = append(out, beside(c, w, left, p.gauges(c, left), p.ways(c, right))...)
 		out = append(out, "")
-		out = append(out, beside(c, w, left, p.placement(c, left), p.notes(c, right))...)
-		return out
+		if k := p.protection(c, left); k.title != "" {
+			out = append(out, beside(c, w, left, k, p.placement(c, right))...)
+			if notes := p.notes(c, w); notes.title != "" {
+				out = append(append(out, ""), flat(c, w, notes)...)
+			}
+			return out
+		}
+		return append(out, beside(c, w, left, p.placement(c, left), p.notes(c, right))...)
 	}
 	out = append(out, flat(c, w, p.ways(c, w))...)
 	if h > 12 {
@@ -302,6 +350,11 @@ func (p *app) overview(c *Console, w, h int) []string {
 	out = append(out, flat(c, w, p.gauges(c, w))...)
 	if h > 12 {
 		out = append(out, "")
+	}
+	if len(out)+14 < h {
+		out = append(append(out, flat(c, w, p.protection(c, w))...), "")
+	} else {
+		out = append(out, p.protectionLine(c, w)...)
 	}
 	out = append(out, flat(c, w, p.placement(c, w))...)
 	if len(out)+3 < h {

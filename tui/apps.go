@@ -24,6 +24,7 @@ const (
 	appUp
 	appNode
 	appCT
+	appBackup
 	appVersion
 	appURL
 )
@@ -33,12 +34,13 @@ func newApps() *apps {
 		ui.Column{Title: "NAME", Width: 12, Flex: true, Most: 30, Sorts: true},
 		ui.Column{Title: "STATUS", Width: 11, Sorts: true},
 		ui.Column{Title: "CPU", Width: 13, Sorts: true, Joins: true, Drop: 3},
-		ui.Column{Title: "MEM", Width: 12, Sorts: true, Joins: true, Drop: 5},
-		ui.Column{Title: "UP", Width: 6, Right: true, Sorts: true, Joins: true, Drop: 6},
-		ui.Column{Title: "NODE", Width: 8, Sorts: true, Drop: 4},
-		ui.Column{Title: "CT", Width: 5, Right: true, Drop: 8, Sorts: true},
-		ui.Column{Title: "VERSION", Width: 9, Drop: 9, Sorts: true},
-		ui.Column{Title: "WEB", Width: 14, Flex: true, Drop: 7},
+		ui.Column{Title: "MEM", Width: 12, Sorts: true, Joins: true, Drop: 6},
+		ui.Column{Title: "UP", Width: 6, Right: true, Sorts: true, Joins: true, Drop: 7},
+		ui.Column{Title: "NODE", Width: 8, Sorts: true, Drop: 5},
+		ui.Column{Title: "CT", Width: 5, Right: true, Drop: 9, Sorts: true},
+		ui.Column{Title: "BACKUP", Width: 6, Drop: 4, Sorts: true},
+		ui.Column{Title: "VERSION", Width: 9, Drop: 10, Sorts: true},
+		ui.Column{Title: "WEB", Width: 14, Flex: true, Drop: 8},
 	)}
 }
 
@@ -166,6 +168,8 @@ func (p *apps) strip(c *Console, w int, a *core.AppView) []string {
 		l.Add(ui.Stale, a.Host+" does not answer: numbers are from "+ui.When(c.now(), a.AsOf, c.loc))
 	case a.Drift != "":
 		l.Add(ui.Warn, a.Drift)
+	case a.Protection != nil && a.Protection.Alert != "":
+		l.Add(ui.Warn, a.Protection.Alert).Add(ui.Muted, " · ").Add(ui.Key, "b").Add(ui.Muted, " backs it up now")
 	case a.URL != "":
 		l.Add(ui.Accent, a.URL) // no link: it would be sent anew with every move, and terminals find plain ones
 	}
@@ -249,7 +253,7 @@ type appRows struct {
 func (r *appRows) Len() int        { return len(r.apps) }
 func (r *appRows) ID(i int) string { return r.apps[i].ID }
 
-// Match takes plain words and pairs: node:, host:, by:, state:, app:, with =
+// Match takes plain words and pairs: node:, host:, by:, state:, app:, backup:, with =
 // instead of : for the exact value.
 func (r *appRows) Match(i int, terms []string) bool {
 	for _, t := range terms {
@@ -274,6 +278,10 @@ func appHas(a *core.AppView, term string) bool {
 			field = string(a.Status)
 		case "app":
 			field = a.CatalogID
+		case "backup": // protected, unprotected, overdue, old
+			if a.Protection != nil {
+				field = a.Protection.State
+			}
 		default:
 			known = false
 		}
@@ -304,6 +312,8 @@ func (r *appRows) Less(col, i, j int) bool {
 		return a.Node < b.Node
 	case appCT:
 		return a.VMID < b.VMID
+	case appBackup:
+		return lastBackup(a).Before(lastBackup(b))
 	case appVersion:
 		return a.Version < b.Version
 	}
@@ -371,6 +381,8 @@ func (r *appRows) Cell(l *ui.Line, i, col, width int, selected bool) {
 		} else {
 			l.Right(ui.Muted, ui.Unknown, width)
 		}
+	case appBackup:
+		backupAge(l, r.c, a.Protection, width)
 	case appVersion:
 		l.Cell(ui.Muted, a.Version, width)
 	case appURL:

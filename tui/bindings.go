@@ -14,7 +14,7 @@ import (
 func bindings() []*binding {
 	t := []*binding{
 		{verb: "submit", keys: []string{"ctrl+s"}, form: "send", draft: "deploy", where: inForm, help: "send the form off", run: submitForm},
-		{verb: "open", keys: []string{"enter"}, hint: "open", where: onObject, help: "open what is selected", why: mayOpen, run: open},
+		{verb: "open", keys: []string{"enter"}, hint: "open", where: onObject | inVault, help: "open what is selected", why: mayOpen, run: open},
 		{verb: "up", keys: []string{"up", "k"}, form: "move", where: inList | inLog, help: "move up", run: moving(byLine, -1)},
 		{verb: "down", keys: []string{"down", "j"}, where: inList | inLog, help: "move down", run: moving(byLine, 1)},
 		{verb: "page up", keys: []string{"pgup"}, where: inList | inLog, help: "one screen up", run: moving(byPage, -1)},
@@ -26,20 +26,24 @@ func bindings() []*binding {
 		{verb: "next match", keys: []string{"n"}, hint: "next", where: inSearch, help: "next line with the text searched for", run: match(1)},
 		{verb: "previous match", keys: []string{"N"}, where: inSearch, help: "previous line with the text searched for", why: needsSearch, run: match(-1)},
 		{verb: "start", keys: []string{"s"}, hint: "start", inLog: noHint, where: onApp, many: true, help: "start the app", why: may(core.StartApp), run: startApps},
-		{verb: "stop", keys: []string{"t"}, hint: "stop", where: onJob | onApp, many: true, class: disruptive, help: "stop the app; stop a job and undo what it made", why: mayStop, run: askStop},
+		{verb: "stop", keys: []string{"t"}, hint: "stop", where: onJob | onApp | onBackup, many: true, class: disruptive, help: "stop the app; stop a job, or the job on a backup, and undo what it made", why: mayStop, run: askStop},
+		{verb: "restore", keys: []string{"r"}, hint: "restore", where: onBackup, class: destructive, help: "put the app back to what this backup holds", why: mayRestore, run: askRestore},
 		{verb: "restart", keys: []string{"r"}, hint: "restart", inLog: noHint, where: onApp, many: true, class: disruptive, help: "shut the app down and start it again", why: may(core.RestartApp),
 			run: func(c *Console, on object) tea.Cmd { return c.askApps(core.RestartApp, on) }},
 		{verb: "actions", keys: []string{"a"}, hint: "actions", where: always, help: "all that can be done with the selection", why: needsObject, run: actions},
 		{verb: "adopt", keys: []string{"n"}, hint: "adopt", where: onFound, help: "manage the container as it is, or all marked ones", why: mayAdopt, run: adoptFound},
 		{verb: "invite", keys: []string{"n"}, hint: "invite", where: inAccess, help: "let somebody in; a key, a token; approve a key that waits", why: mayInvite, run: invite},
-		{verb: "undo", keys: []string{"z"}, hint: "undo", where: always, help: "take back a delete that waits, an adoption, a change of a configuration, role or setting", why: mayUndo, run: undo},
+		{verb: "undo", keys: []string{"z"}, hint: "undo", where: always, help: "take back a delete that waits, an adoption, a change of a configuration, schedule, role or setting", why: mayUndo, run: undo},
 		{verb: "add host", keys: []string{"n"}, hint: "add host", where: inHosts, help: "connect a Proxmox host", why: mayAddHost, run: addHost},
+		{verb: "new schedule", keys: []string{"n"}, hint: "new", where: inPlans, help: "plan backups", why: mayPlan, run: newSchedule},
+		{verb: "back up now", keys: []string{"n"}, where: inVault, help: "back up the app of the row, or choose one", why: mayBackUpNow, run: backUpNow},
 		{verb: "new", keys: []string{"n"}, hint: "deploy", where: always, help: "deploy an app", why: mayDeploy, run: deployNew},
+		{verb: "back up", keys: []string{"b"}, hint: "back up", inLog: noHint, where: onApp | onBackup, many: true, help: "make a backup of the app now", why: mayBackUp, run: backUp},
 		{verb: "clone", keys: []string{"c"}, hint: "clone", inLog: noHint, where: onApp, help: "make a second app with all its data", why: mayClone, run: askClone},
 		{verb: "update", keys: []string{"u"}, hint: "update", inLog: noHint, where: onApp, help: "show what an update would change, and take it", why: mayUpdate, run: askUpdate},
-		{verb: "delete", keys: []string{"d"}, hint: "delete", inLog: noHint, where: onApp | onHost | onUser | onKey | onToken, many: true, class: destructive, help: "destroy the app, its container and its data; it can be kept for a while; forget a host; take a person, key or token away", why: mayDelete, run: askDeleteOf},
+		{verb: "delete", keys: []string{"d"}, hint: "delete", inLog: noHint, where: onApp | onBackup | onSchedule | onHost | onUser | onKey | onToken, many: true, class: destructive, help: "destroy the app, its container and its data; it can be kept for a while; the backup, the schedule, the host, the person, the key or the token", why: mayDelete, run: askDeleteOf},
 		{verb: "logs", keys: []string{"l"}, hint: "log", where: onApp | onJob | onUser, help: "show what the app or the job prints, or whose sessions are open", why: mayShowLogs, run: showLogs},
-		{verb: "edit", keys: []string{"e"}, hint: "edit", inLog: noHint, where: onApp | onHost | onNode | onFound | onUser | onSetting, help: "change the configuration, the person, the setting; of a found container: as what it is adopted", why: mayEdit, run: edit},
+		{verb: "edit", keys: []string{"e"}, hint: "edit", inLog: noHint, where: onApp | onHost | onNode | onFound | onSchedule | onUser | onSetting, help: "change the configuration, the schedule, the person, the setting; of a found container: as what it is adopted", why: mayEdit, run: edit},
 		{verb: "web address", keys: []string{"w"}, hint: "web", where: onApp, help: "copy the app's web address", why: needsURL, run: copyURL},
 		{verb: "next tab", keys: []string{"right", "]"}, hint: "tab", where: inTabs, help: "next tab", run: tabbing(1)},
 		{verb: "previous tab", keys: []string{"left", "["}, where: inTabs, help: "previous tab", run: tabbing(-1)},
@@ -55,7 +59,16 @@ func bindings() []*binding {
 		{verb: "show secrets", where: onApp, help: "show the generated passwords (the audit notes it)", why: mayChangeApp, run: showSecrets},
 		{verb: "deny", where: onWaiting, help: "forget the key: it does not wait any more", why: mayDeny, run: deny},
 		{verb: "end sessions", where: onUser, class: disruptive, help: "end the person's terminals and logins", why: mayEndSessions, run: askEndSessions},
-		{verb: "go to job", where: onApp, help: "open the job that works on the app", why: needsJob, run: openAppJob},
+		{verb: "restore as a new app", where: onBackup, help: "make a second app of what this backup holds", why: mayRevive, run: askRevive},
+		{verb: "note", where: onBackup, help: "write something beside the backup", why: mayAttribute, run: noteBackup},
+		{verb: "pin", where: onBackup, help: "protect the backup from every deletion", why: mayPin(true), run: pinning(true)},
+		{verb: "unpin", where: onBackup, help: "let the backup be deleted and pruned again", why: mayPin(false), run: pinning(false)},
+		{verb: "run schedule", where: onSchedule, help: "make the backups of the schedule now", why: mayPlan, run: runSchedule},
+		{verb: "pause schedule", where: onSchedule, help: "keep the schedule, and do not run it", why: mayPause(true), run: pausing(true)},
+		{verb: "resume schedule", where: onSchedule, help: "run the schedule again", why: mayPause(false), run: pausing(false)},
+		{verb: "prune", where: onBackup | onSchedule, class: destructive, help: "remove what no schedule wants any more: of all apps, or of those of a schedule", why: mayPrune, run: askPrune},
+		{verb: "look for archives", where: always, help: "look through the storages for archives that are new or gone", why: mayLook, run: lookForArchives},
+		{verb: "go to job", where: onApp | onBackup | onSchedule, help: "open the job that works on the app, or worked on it last", why: needsJob, run: openAppJob},
 
 		{verb: "alerts", keys: []string{"!"}, hint: "alerts", where: always, help: "what needs attention, and the notices so far", run: alerts},
 		{verb: "back", keys: []string{"esc"}, form: "leave", draft: "leave, the draft is kept", where: always, help: "close, clear the filter, go back", run: goBack},
@@ -88,7 +101,6 @@ func coming() []*binding {
 		t = append(t, &binding{verb: verb, keys: []string{key}, help: help, where: where,
 			why: notYet(help, always), run: func(*Console, object) tea.Cmd { return nil }})
 	}
-	add("b", "back up", "backing up apps", onApp)
 	add("x", "shell", "a shell inside the app", onApp|onNode)
 	add("p", "ports", "tunnels to an app's port", onApp)
 	return t
@@ -132,6 +144,10 @@ func (o object) scope() scope {
 		return onToken
 	case settingKind:
 		return onSetting
+	case backupKind:
+		return onBackup
+	case scheduleKind:
+		return onSchedule
 	}
 	return always
 }
@@ -240,12 +256,17 @@ func mayUpdate(c *Console, on object) string {
 	return ""
 }
 
+// mayDelete and askDeleteOf go by what is to be deleted.
 func mayDelete(c *Console, on object) string {
 	switch on.kind {
 	case hostKind:
 		return mayCareFor("empty")(c, on)
 	case userKind, keyKind, tokenKind:
 		return mayTakeAway(c, on)
+	case backupKind:
+		return mayDeleteBackup(c, on)
+	case scheduleKind:
+		return mayPlan(c, on)
 	}
 	return may(core.DeleteApp)(c, on)
 }
@@ -256,11 +277,22 @@ func askDeleteOf(c *Console, on object) tea.Cmd {
 		return askRemove(c, on)
 	case userKind, keyKind, tokenKind:
 		return askTakeAway(c, on)
+	case backupKind:
+		return askDeleteBackup(c, on)
+	case scheduleKind:
+		return askUnplan(c, on)
 	}
 	return askDelete(c, on)
 }
 
 func mayStop(c *Console, on object) string {
+	if on.kind == backupKind {
+		b, _ := c.backupOf(on)
+		if _, ok := c.workOn(&b); !ok {
+			return "no job works on backup " + on.id + " · t on its app stops that"
+		}
+		on = jobObject(b.JobID)
+	}
 	if on.kind != jobKind {
 		return may(core.StopApp)(c, on)
 	}
@@ -299,6 +331,12 @@ func needsURL(c *Console, on object) string {
 func needsJob(c *Console, on object) string {
 	if a, ok := c.appOf(on); ok && a.Job == nil {
 		return "no job works on " + a.Hostname
+	}
+	if b, ok := c.backupOf(on); ok && b.JobID == 0 {
+		return "no job has worked on backup " + on.id
+	}
+	if s, ok := c.scheduleOf(on); ok && s.LastJob == 0 {
+		return s.Name + " has not run yet"
 	}
 	return ""
 }

@@ -109,6 +109,8 @@ func mayEdit(c *Console, on object) string {
 		return mayChangeSetting(c, on)
 	case hostKind, nodeKind:
 		return mayCareFor("")(c, on)
+	case scheduleKind:
+		return mayPlan(c, on)
 	case appKind:
 	default:
 		return notYet("changing the configuration", always)(c, on)
@@ -143,6 +145,9 @@ func edit(c *Console, on object) tea.Cmd {
 	}
 	if h, ok := c.hostAt(on); ok && (on.kind == hostKind || on.kind == nodeKind) {
 		return c.push(newHostForm(h))
+	}
+	if s, ok := c.scheduleOf(on); ok {
+		return c.push(newScheduleForm(c, s.ScheduleRequest, s.Name))
 	}
 	a, ok := c.appOf(on)
 	if !ok {

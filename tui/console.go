@@ -200,6 +200,12 @@ type doneMsg struct {
 	then func(c *Console) // once it is done; nil = nothing
 }
 
+// begunMsg is a job that was asked for.
+type begunMsg struct {
+	job core.JobView
+	err error
+}
+
 // Init starts the beat and asks for the colour of the background.
 func (c *Console) Init() tea.Cmd {
 	c.watch = c.core.Watch(c.ctx)
@@ -278,6 +284,13 @@ func (c *Console) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 		if p, ok := c.page().(interface{ again(c *Console) tea.Cmd }); ok {
 			return c, p.again(c)
 		}
+	case begunMsg:
+		if m.err != nil {
+			c.fail("", m.err)
+			return c, nil
+		}
+		c.say(good, m.job.Title+": job "+jobID(m.job.ID)+" has begun")
+		c.expect([]core.JobView{m.job})
 	}
 	return c, nil
 }
@@ -416,5 +429,17 @@ func (c *Console) doThen(text string, call func(ctx context.Context) error, then
 			return nil
 		}
 		return doneMsg{text, err, then}
+	}
+}
+
+// begin asks core for a job off the event loop.
+func (c *Console) begin(call func(ctx context.Context) (core.JobView, error)) tea.Cmd {
+	ctx := c.ctx
+	return func() tea.Msg {
+		j, err := call(ctx)
+		if ctx.Err() != nil {
+			return nil
+		}
+		return begunMsg{j, err}
 	}
 }

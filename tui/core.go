@@ -48,6 +48,21 @@ type Core interface {
 	AppSecrets(ctx context.Context, a core.Actor, name string) (map[string]string, error)
 	WelcomeNote(ctx context.Context, a core.Actor, name string) (string, error)
 
+	Backups(ctx context.Context, a core.Actor, app string) ([]core.BackupView, error)
+	BackupApp(ctx context.Context, a core.Actor, app string, r core.BackupRequest) (core.BackupView, core.JobView, error)
+	RestoreBackup(ctx context.Context, a core.Actor, id uint64, r core.RestoreRequest) (core.AppView, core.JobView, error)
+	DeleteBackup(ctx context.Context, a core.Actor, id uint64) (core.JobView, error)
+	NoteBackup(ctx context.Context, a core.Actor, id uint64, note string) (core.BackupView, error)
+	PinBackup(ctx context.Context, a core.Actor, id uint64, pinned bool) (core.BackupView, error)
+	ScanBackups(ctx context.Context, a core.Actor) (core.JobView, error)
+	Schedules(ctx context.Context, a core.Actor) ([]core.ScheduleView, error)
+	CheckSchedule(a core.Actor, of string, r core.ScheduleRequest) core.ScheduleCheck
+	SaveSchedule(ctx context.Context, a core.Actor, of string, r core.ScheduleRequest) (core.ScheduleView, error)
+	RemoveSchedule(ctx context.Context, a core.Actor, name string) error
+	RunSchedule(ctx context.Context, a core.Actor, name string) (core.JobView, error)
+	PreviewPrune(ctx context.Context, a core.Actor, schedule string) ([]core.PruneMark, error)
+	PruneSchedule(ctx context.Context, a core.Actor, schedule string) (core.JobView, error)
+
 	Jobs(ctx context.Context, a core.Actor, f core.JobFilter) ([]core.JobView, error)
 	Job(ctx context.Context, a core.Actor, id uint64) (core.JobView, error)
 	JobLog(ctx context.Context, a core.Actor, id, after uint64, limit int) ([]core.LogLine, error)

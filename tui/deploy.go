@@ -416,7 +416,7 @@ func (p *deploy) edit(c *Console, key, text string) (tea.Cmd, bool) {
 	case buttonGo:
 		return p.submit(c), true
 	case buttonCLI:
-		p.showCommand(c)
+		c.showCommand(p.check.Command, "The same from a shell. Secrets are left out: give them with --values - on stdin.")
 		return nil, true
 	case buttonLeave:
 		return p.edit(c, "esc", "")
@@ -434,9 +434,8 @@ func (p *deploy) paste(c *Console, s string) (tea.Cmd, bool) {
 	return p.ask(c), true
 }
 
-// showCommand shows the same deploy as a command line.
-func (p *deploy) showCommand(c *Console) {
-	command := p.check.Command
+// showCommand shows what a form would do as a command line.
+func (c *Console) showCommand(command, about string) {
 	if command == "" {
 		c.say(info, "core has not answered yet: try again")
 		return
@@ -444,6 +443,6 @@ func (p *deploy) showCommand(c *Console) {
 	if !strings.HasPrefix(command, "ssh ") {
 		command = "ssh " + c.host + " " + strings.TrimPrefix(command, "proximity ")
 	}
-	text := append([]string{"The same from a shell. Secrets are left out: give them with --values - on stdin.", ""}, ui.Wrap(command, 76)...)
+	text := append([]string{about, ""}, ui.Wrap(command, 76)...)
 	c.over = &viewer{heading: "As a command", text: text, raw: command}
 }

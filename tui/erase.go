@@ -17,17 +17,18 @@ import (
 // erase asks before something is destroyed: it names the victims and what is
 // lost, and wants the name typed. The focus is on Cancel.
 type erase struct {
-	name  string // what is to be typed: the victim's name, or how many there are
-	many  bool
-	verb  string      // "Delete" when empty
-	about string      // the victims in a sentence
-	facts [][2]string // what becomes of them, the worst first
-	later string      // the choice to leave time to change one's mind; "" = there is none
-	wait  bool        // it is chosen
-	field ui.Input
-	focus focus
-	last  time.Time // of the last key
-	yes   func(c *Console, wait bool) tea.Cmd
+	name   string // what is to be typed: the victim's name, or how many there are
+	what   string // what goes, if it is not the victim whole: "backup 42"
+	many   bool
+	verb   string      // "Delete" when empty
+	about  string      // the victims in a sentence
+	facts  [][2]string // what becomes of them, the worst first
+	option string      // a choice beside it; "" = there is none
+	on     bool        // it is chosen
+	field  ui.Input
+	focus  focus
+	last   time.Time // of the last key
+	yes    func(c *Console, option bool) tea.Cmd
 }
 
 // focus is where enter goes.
@@ -36,7 +37,7 @@ type focus uint8
 const (
 	onCancel focus = iota
 	onDo
-	onLater
+	onOption
 )
 
 // askDelete asks before apps are deleted.
@@ -55,10 +56,10 @@ func askDelete(c *Console, on object) tea.Cmd {
 		return nil
 	}
 	wait := c.core.Settings().DeleteWait
-	d := &erase{last: c.now(), wait: true, yes: func(c *Console, wait bool) tea.Cmd { return c.deleteApps(victims, wait) }}
+	d := &erase{last: c.now(), on: true, yes: func(c *Console, wait bool) tea.Cmd { return c.deleteApps(victims, wait) }}
 	d.field.Max = 80
 	d.victims(victims, len(ids))
-	d.lost(victims)
+	d.lost(c, victims)
 	if hidden > 0 {
 		d.fact("hidden", "the filter hides "+strconv.Itoa(hidden)+" of the "+strconv.Itoa(len(ids))+" marked apps")
 	}
@@ -69,7 +70,7 @@ func askDelete(c *Console, on object) tea.Cmd {
 		d.fact("open", who)
 	}
 	if wait > 0 && slices.ContainsFunc(victims, destroyed) {
-		d.later = "wait " + waitWords(wait) + " before destroying: stopped meanwhile, z keeps it"
+		d.option = "wait " + waitWords(wait) + " before destroying: stopped meanwhile, z keeps it"
 	}
 	c.over = d
 	return nil
@@ -93,7 +94,7 @@ func (d *erase) victims(apps []*core.AppView, asked int) {
 func (d *erase) fact(what, text string) { d.facts = append(d.facts, [2]string{what, text}) }
 
 // lost says what becomes of the victims and what is theirs.
-func (d *erase) lost(apps []*core.AppView) {
+func (d *erase) lost(c *Console, apps []*core.AppView) {
 	var gone, kept, empty []*core.AppView
 	var cts, ports []string
 	disk := 0
@@ -139,8 +140,34 @@ func (d *erase) lost(apps []*core.AppView) {
 		d.fact("frees", "ports "+strings.Join(ports, ", "))
 	}
 	if len(gone) > 0 {
-		d.fact("keeps", "its backups, if there are any")
+		d.fact("keeps", keptBackups(c, gone))
 	}
+}
+
+// keptBackups says what could be restored of apps that go.
+func keptBackups(c *Console, apps []*core.AppView) string {
+	n, none := 0, 0
+	var last time.Time
+	for _, a := range apps {
+		p := a.Protection
+		if p == nil || p.Backups == 0 {
+			none++
+			continue
+		}
+		n += p.Backups
+		if p.Last.After(last) {
+			last = p.Last
+		}
+	}
+	switch {
+	case n == 0:
+		return "nothing: there is no backup"
+	case len(apps) == 1:
+		return ui.Count(n, "backup") + ", the newest " + ui.When(c.now(), last, c.loc) + ": each can become a new app"
+	case none > 0:
+		return ui.Count(n, "backup") + "; " + ui.Count(none, "app") + " without any"
+	}
+	return ui.Count(n, "backup") + ": each can become a new app"
 }
 
 // deleteApps asks core to delete apps.
@@ -158,7 +185,15 @@ func (c *Console) deleteApps(victims []*core.AppView, wait bool) tea.Cmd {
 	})
 }
 
-func (d *erase) title() string { return d.does() + " " + d.name }
+func (d *erase) title() string {
+	if d.what != "" && d.what != d.name {
+		return d.does() + " " + d.what + " of " + d.name
+	}
+	return d.does() + " " + d.name
+}
+
+// goes is what the button names.
+func (d *erase) goes() string { return cmp.Or(d.what, d.name) }
 
 // does is what is done to the victims.
 func (d *erase) does() string { return cmp.Or(d.verb, "Delete") }
@@ -168,9 +203,9 @@ func (d *erase) typing() bool { return true }
 func (d *erase) hint() string {
 	switch d.focus {
 	case onDo:
-		return "enter " + strings.ToLower(d.does()) + " " + d.name + "   tab on   esc leave it as it is"
-	case onLater:
-		return "space wait or not   tab to Cancel   esc leave it as it is"
+		return "enter " + strings.ToLower(d.does()) + " " + d.goes() + "   tab on   esc leave it as it is"
+	case onOption:
+		return "space yes or no   tab to Cancel   esc leave it as it is"
 	}
 	return "type the name   tab to " + d.does() + "   enter or esc leave it as it is"
 }
@@ -184,7 +219,7 @@ func (d *erase) key(c *Console, key, text string) tea.Cmd {
 	was := d.last
 	d.last = c.now()
 	places := focus(2)
-	if d.later != "" {
+	if d.option != "" {
 		places = 3
 	}
 	switch {
@@ -194,8 +229,8 @@ func (d *erase) key(c *Console, key, text string) tea.Cmd {
 	case key == "shift+tab" || key == "up":
 		d.focus = (d.focus + places - 1) % places
 		return nil
-	case key == "space" && d.focus == onLater:
-		d.wait = !d.wait
+	case key == "space" && d.focus == onOption:
+		d.on = !d.on
 		return nil
 	case key == "enter":
 		return d.enter(c, was)
@@ -210,8 +245,8 @@ func (d *erase) key(c *Console, key, text string) tea.Cmd {
 // that text sent by accident does not delete.
 func (d *erase) enter(c *Console, last time.Time) tea.Cmd {
 	switch {
-	case d.focus == onLater:
-		d.wait = !d.wait
+	case d.focus == onOption:
+		d.on = !d.on
 		return nil
 	case d.focus != onDo:
 		c.over = nil
@@ -225,7 +260,7 @@ func (d *erase) enter(c *Console, last time.Time) tea.Cmd {
 		return nil
 	}
 	c.over = nil
-	return d.yes(c, d.wait && d.later != "")
+	return d.yes(c, d.on && d.option != "")
 }
 
 // lines draws as much of the consequences as there is room for: the worst of
@@ -303,14 +338,14 @@ func (d *erase) foot(c *Console, w int) (foot struct {
 	if w >= 60 {
 		foot.lines = append(foot.lines, "")
 	}
-	if d.later != "" {
+	if d.option != "" {
 		l.Reset(w)
-		if d.focus == onLater {
+		if d.focus == onOption {
 			l.Add(ui.Accent, ui.Bar)
 		} else {
 			l.Space(1)
 		}
-		l.Add(ui.Text, map[bool]string{true: "[x] ", false: "[ ] "}[d.wait]+d.later)
+		l.Add(ui.Text, map[bool]string{true: "[x] ", false: "[ ] "}[d.on]+d.option)
 		foot.lines = append(foot.lines, l.String())
 	}
 	l.Reset(w)
@@ -325,7 +360,7 @@ func (d *erase) foot(c *Console, w int) (foot struct {
 	l.Space(1)
 	do := d.does()
 	if w >= 60 {
-		do += " " + d.name
+		do += " " + d.goes()
 	}
 	role := ui.Strong
 	if matches {

@@ -36,9 +36,13 @@ const (
 	onToken
 	onSetting
 	inHosts // the list of hosts and nodes
+	onBackup
+	onSchedule
+	inVault // the screen of backups, but for its schedules
+	inPlans // the schedules there
 
 	always   scope = 0
-	onObject       = onApp | onJob | onNode | onHost | onItem | onFound | onRecord | onUser | onKey | onWaiting | onToken | onSetting
+	onObject       = onApp | onJob | onNode | onHost | onItem | onFound | onRecord | onUser | onKey | onWaiting | onToken | onSetting | onBackup | onSchedule
 )
 
 // class says what stands between a key and its effect.
@@ -332,7 +336,7 @@ func (s scope) String() string {
 		return "everywhere"
 	}
 	var names []string
-	for i, n := range []string{"lists", "lists", "tabs", "panes", "logs", "a search in a log", "forms", "apps", "jobs", "nodes", "hosts", "the catalog", "opened pages", "lists with marks", "found containers", "the audit", "forms", "Access", "people", "keys", "keys that wait", "tokens", "settings", "the list of hosts"} {
+	for i, n := range []string{"lists", "lists", "tabs", "panes", "logs", "a search in a log", "forms", "apps", "jobs", "nodes", "hosts", "the catalog", "opened pages", "lists with marks", "found containers", "the audit", "forms", "Access", "people", "keys", "keys that wait", "tokens", "settings", "the list of hosts", "backups", "schedules", "backups", "schedules"} {
 		if s&(1<<i) != 0 && (len(names) == 0 || names[len(names)-1] != n) {
 			names = append(names, n)
 		}

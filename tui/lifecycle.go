@@ -45,6 +45,8 @@ func (c *Console) obstacle(v core.AppVerb, a *core.AppView) obstacle {
 		return obstacle{a.Hostname, "has no container: d deletes it, n deploys it again", "no container"}
 	case a.Status == core.StatusError:
 		return obstacle{a.Hostname, "is in error: d deletes it, n deploys it again", "in error"}
+	case v == backUpVerb:
+		return obstacle{}
 	case v == core.StartApp && runs(a):
 		return obstacle{a.Hostname, "is already running: r restarts it", "already running"}
 	case v != core.StartApp && !runs(a):
@@ -67,14 +69,18 @@ func (c *Console) jobWords(r *core.JobRef) string {
 }
 
 // aim is what a binding acts on here: the marked apps if it takes many and some
-// are marked, else the selection.
+// are marked, else the selection, or the app whose page it is.
 func (c *Console) aim(b *binding) object {
 	if p, ok := c.page().(*apps); ok && b.many {
 		if ids, _ := p.table.Marked(); len(ids) > 0 {
 			return object{kind: marksKind}
 		}
 	}
-	return c.page().on(c)
+	on := c.page().on(c)
+	if p, ok := c.page().(*app); ok && b.where&onObject != 0 && b.where&on.scope() == 0 {
+		return appObject(p.id) // what is selected on its page is not for this verb, the app may be
+	}
+	return on
 }
 
 // targets are the ids of the apps an object stands for, hidden how many of
@@ -179,6 +185,8 @@ func doing(v core.AppVerb) string {
 		return "restarting"
 	case adoptVerb:
 		return "adopting"
+	case backUpVerb:
+		return "backing up"
 	}
 	return "deleting"
 }

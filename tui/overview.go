@@ -191,6 +191,9 @@ func (p *overview) wide(c *Console, w, h int) []string {
 	b = append(b, p.liveLines(c, right)...)
 	b = append(b, "")
 	b = append(b, p.endedLines(c, right)...)
+	if lines := p.backupLines(c, right); lines != nil {
+		b = append(append(b, ""), lines...)
+	}
 	var out []string
 	for i := range min(h, max(len(a), len(b))) {
 		l := c.theme.NewLine(w)
@@ -226,6 +229,7 @@ func (p *overview) narrow(c *Console, w, h int) []string {
 	}
 	add(p.nodeLines(c, w))
 	add(p.appLines(c, w))
+	add(p.backupLines(c, w))
 	add(p.endedLines(c, w))
 	if len(out) <= h {
 		return out

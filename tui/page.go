@@ -99,7 +99,7 @@ func screens() [10]page {
 		2: newApps(),
 		3: newCatalogue(),
 		4: newNodes(),
-		5: later{5, "Backups will list every archive, its schedule and how to restore it."},
+		5: newVault(),
 		6: newJobs(),
 		7: newDiscover(),
 		8: newAccess(),
@@ -206,12 +206,14 @@ const (
 	waitingKind // a key that waits for approval
 	tokenKind
 	settingKind
+	backupKind
+	scheduleKind
 )
 
 // object is something verbs act on.
 type object struct {
 	kind kind
-	id   string // app id, job number, "host/node", host name, catalogue id, "host/vmid", record number
+	id   string // app id, job number, "host/node", host name, catalogue id, "host/vmid", record number, backup number, schedule name
 }
 
 func (c *Console) appOf(o object) (core.AppView, bool) {

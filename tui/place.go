@@ -32,6 +32,7 @@ type listPlace struct {
 	Sort   int    `json:"sort"`
 	Desc   bool   `json:"desc,omitempty"`
 	Row    string `json:"row,omitempty"`
+	Tab    int    `json:"tab,omitempty"`
 }
 
 // draft is a deploy form that was not sent. It holds no secret: those are
@@ -128,6 +129,9 @@ func (c *Console) snapshot() []byte {
 		if f, ok := p.(finder); ok {
 			lp.Filter = f.query()
 		}
+		if v, ok := p.(*vault); ok {
+			lp.Tab = v.at
+		}
 		at.Lists[screenNames[i]] = lp
 	}
 	for _, p := range c.stack {
@@ -164,6 +168,9 @@ func (c *Console) restore(blob []byte) {
 		l, is := p.(lister)
 		if !ok || !is {
 			continue
+		}
+		if v, ok := p.(*vault); ok {
+			v.at = max(0, min(lp.Tab, vaultTabs-1))
 		}
 		t := l.list()
 		if f, ok := p.(finder); ok && lp.Filter != "" {

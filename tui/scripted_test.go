@@ -50,6 +50,9 @@ type scripted struct {
 	records   []core.AuditView // newest first
 	chain     core.AuditCheck
 	past      []core.JobView
+	backups   []core.BackupView // newest first
+	plans     []core.ScheduleView
+	marks     []core.PruneMark
 }
 
 func (s *scripted) called(name string) {
@@ -527,6 +530,7 @@ func homelab() *core.World {
 			Owner: "ops", Host: "homelab", Node: node, VMID: vmid, Address: fmt.Sprintf("10.0.0.%d", vmid-90), PublicPort: 8000 + vmid, InternalPort: 3000,
 			URL: fmt.Sprintf("http://home.lan:%d", 8000+vmid), Cores: 2, MemoryMB: 2048, DiskGB: 20, SwapMB: 512, OS: "debian-12", Storage: "local-lvm",
 			CreatedAt: ago(300 * time.Hour), UpdatedAt: ago(72 * time.Hour), ChangedAt: ago(290 * time.Hour), Metrics: m,
+			Protection: &core.Protection{State: "protected", Backups: 2, Size: 3 << 30, Last: ago(12 * time.Hour), LastID: 41, Next: noon.Add(11*time.Hour + 28*time.Minute), Schedule: "nightly", Keep: "daily 7, weekly 4"},
 		}
 	}
 	w := &core.World{At: noon}
@@ -543,6 +547,9 @@ func homelab() *core.World {
 	gitea := app("gitea", "gitea", "Gitea", "1.22.3", "pve1", 107, running(0.04, 412, 1024, 290*time.Hour))
 	gitea.Notes = "Open the web address and create the first account: it becomes the administrator. SSH clones use port 2222."
 	jelly := app("jellyfin", "jellyfin", "Jellyfin", "10.10", "pve1", 121, nil)
+	gitea.Protection = &core.Protection{State: "overdue", Backups: 3, Size: 5 << 30, Last: ago(36 * time.Hour), LastID: 39, Next: noon.Add(11*time.Hour + 28*time.Minute), Schedule: "nightly", Keep: "daily 7, weekly 4",
+		Alert: "backup failed: storage nas: no space left on device", Since: ago(12 * time.Hour)}
+	jelly.Protection = nil
 	jelly.Status, jelly.URL, jelly.Job, jelly.ChangedAt = core.StatusDeploying, "", &core.JobRef{ID: 482, Kind: "deploy", State: "running", Step: 7, Steps: 12, Title: "install docker", Progress: 0.64}, ago(134*time.Second)
 	kuma := app("uptime-kuma", "uptime-kuma", "Uptime Kuma", "1.23", "pve1", 115, nil)
 	kuma.Status, kuma.Error, kuma.Hint = core.StatusError, "the app did not answer on port 3001 within 5 minutes", "look at its log with l, or delete it and deploy again"
@@ -550,6 +557,7 @@ func homelab() *core.World {
 	wiki.Host, wiki.Stale, wiki.AsOf = "barn", true, ago(125*time.Second)
 	blog := app("blog", "ghost", "Ghost", "5.96", "pve3", 119, &core.Metrics{MaxMem: 1024 * mib})
 	blog.Status = core.StatusStopped
+	blog.Protection = &core.Protection{State: "unprotected"}
 	post := app("postgres", "postgres", "PostgreSQL", "16", "pve3", 102, running(0.12, 820, 2048, 960*time.Hour))
 	post.Drift = "stopped outside Proximity"
 	w.Apps = []core.AppView{
@@ -569,6 +577,7 @@ func homelab() *core.World {
 		{Level: "error", Text: "uptime-kuma: the app did not answer on port 3001", Since: ago(5 * time.Hour), Object: "app/" + kuma.ID},
 		{Level: "warning", Text: "storage nas on pve1 is 96 % full", Since: ago(26 * time.Hour), Object: "node/homelab/pve1"},
 	}
+	w.Protected, w.BackupsRev = core.Protected{Apps: 8, Protected: 6, Newest: ago(12 * time.Hour), Oldest: ago(36 * time.Hour), Next: noon.Add(11*time.Hour + 28*time.Minute), Schedules: 1}, 1
 	w.Totals = core.Totals{CPU: 0.31, Cores: 24, Mem: 59 << 30, MaxMem: 96 << 30, Disk: 138 << 30, MaxDisk: 200 << 30, NetIn: 12.4e6, NetOut: 3.1e6, NodesOnline: 2, Nodes: 3, Known: true, Stale: false}
 	return w
 }
@@ -625,6 +634,7 @@ func newScripted() *scripted {
 		{Seq: 1, Time: ago(51 * time.Hour), User: "ops", Via: core.ViaLocal, Action: "host.add", Target: "homelab", Result: "ok", Detail: "https://10.0.0.2:8006"},
 	}
 	s.chain = core.AuditCheck{OK: true, Records: 6, Verified: 6, Since: ago(51 * time.Hour)}
+	s.backups, s.plans, s.marks = vaultOf(s.world)
 	s.present = []core.Presence{{User: "ops", Place: "Apps"}, {User: "dev", Place: "Apps › gitea › Overview"}}
 	return s
 }

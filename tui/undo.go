@@ -18,6 +18,11 @@ type undoable struct {
 // reversible are the kinds of jobs that core can take back.
 func reversible(kind string) bool { return kind == "delete" || kind == "adopt" || kind == "configure" }
 
+// taking is a change that a call takes back.
+func taking(what string, back func(ctx context.Context) error) undoable {
+	return undoable{what: what, take: func(c *Console) tea.Cmd { return c.do("taken back: "+what, back) }}
+}
+
 // undoes is what z would take back: what is selected if that can be, else the
 // last thing this session did.
 func (c *Console) undoes(on object) undoable {
@@ -40,19 +45,18 @@ func (c *Console) undoes(on object) undoable {
 
 func mayUndo(c *Console, on object) string {
 	if u := c.undoes(on); len(u.jobs) == 0 && u.take == nil {
-		return "nothing to take back: a delete that waits, an adoption, a change of a configuration, role or setting can be"
+		return "nothing to take back: a delete that waits, an adoption, a change of a configuration, schedule, role or setting can be"
 	}
 	return ""
 }
 
 func undo(c *Console, on object) tea.Cmd {
 	u := c.undoes(on)
-	if len(u.jobs) == len(c.undone.jobs) && len(u.jobs) > 0 && u.jobs[0] == c.undone.jobs[0] {
+	if u.take != nil || len(u.jobs) == len(c.undone.jobs) && len(u.jobs) > 0 && u.jobs[0] == c.undone.jobs[0] {
 		c.undone = undoable{} // once
 	}
 	c.say(info, "taking back: "+u.what)
 	if u.take != nil {
-		c.undone = undoable{}
 		return u.take(c)
 	}
 	return c.do("taken back: "+u.what, func(ctx context.Context) error {
@@ -83,4 +87,16 @@ func waitWords(seconds int) string {
 		return ui.Count(seconds/60, "minute")
 	}
 	return ui.Count(seconds, "second")
+}
+
+// doUndoably is do for a change that z can take back once it is done.
+func (c *Console) doUndoably(text, what string, call, back func(ctx context.Context) error) tea.Cmd {
+	ctx := c.ctx
+	return func() tea.Msg {
+		err := call(ctx)
+		if ctx.Err() != nil {
+			return nil
+		}
+		return doneMsg{text, err, func(c *Console) { c.undone = taking(what, back) }}
+	}
 }
