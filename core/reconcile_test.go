@@ -144,10 +144,25 @@ func TestReconcileTouchesNoAppOfANodeThatIsDown(t *testing.T) {
 
 func TestReconcileTouchesNothingWhenAnotherClusterAnswers(t *testing.T) {
 	t.Parallel()
-	r, _, _ := deployed(t, pvesim.Options{}, testConfig(t.TempDir()), "tool")
+	cfg := testConfig(t.TempDir())
+	r, _, _ := deployed(t, pvesim.Options{}, cfg, "tool")
 	r.destroyOutside("tool")
-	l, _ := r.liveHost("lab")
-	l.rec.Identity = "ca:another"
+	r.stop()
+	c, err := Open(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = c.store.Update(func(tx *store.Tx) error {
+		h, err := c.hostTable.Get(tx, "lab")
+		if h.Identity = "ca:another"; err != nil {
+			return err
+		}
+		return c.hostTable.Put(tx, h)
+	})
+	if err = errors.Join(err, c.Close()); err != nil {
+		t.Fatal(err)
+	}
+	r = openRig(t, cfg)
 	if j := r.reconcile(); r.status("tool") != StatusRunning {
 		t.Errorf("it is %s after %+v", r.status("tool"), j)
 	}
