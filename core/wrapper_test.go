@@ -2,11 +2,16 @@ package core
 
 import (
 	"crypto/ed25519"
+	"crypto/tls"
+	"encoding/json"
 	"encoding/pem"
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"net/url"
+	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -36,6 +41,71 @@ func asRoot(t *testing.T, sim *pvesim.Cluster, address, command, stdin string) s
 	return string(out)
 }
 
+// rootAPI calls the API as root@pam.
+func rootAPI(t *testing.T, sim *pvesim.Cluster) func(method, path string, form url.Values) {
+	t.Helper()
+	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}}
+	var ticket struct {
+		Data struct{ Ticket, CSRFPreventionToken string }
+	}
+	call := func(method, path string, form url.Values) {
+		t.Helper()
+		req, _ := http.NewRequestWithContext(t.Context(), method, sim.URL()+"/api2/json"+path, strings.NewReader(form.Encode()))
+		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		req.Header.Set("CSRFPreventionToken", ticket.Data.CSRFPreventionToken)
+		req.AddCookie(&http.Cookie{Name: "PVEAuthCookie", Value: url.QueryEscape(ticket.Data.Ticket)})
+		res, err := client.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer res.Body.Close()
+		if res.StatusCode != http.StatusOK {
+			t.Fatalf("%s %s: %s", method, path, res.Status)
+		}
+		if path == "/access/ticket" {
+			if err := json.NewDecoder(res.Body).Decode(&ticket); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	call("POST", "/access/ticket", url.Values{"username": {"root@pam"}, "password": {sim.RootPassword()}})
+	return call
+}
+
+// documentedToken makes the token that docs/hosts.md describes, by its own
+// commands.
+func documentedToken(t *testing.T, sim *pvesim.Cluster) (id, secret string) {
+	t.Helper()
+	doc, err := os.ReadFile("../docs/hosts.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	call := rootAPI(t, sim)
+	id, secret = sim.AddToken("proximity@pve", "main", true)
+	n := 0
+	for line := range strings.Lines(string(doc)) {
+		w := strings.Fields(line)
+		switch {
+		case strings.HasPrefix(line, "pveum role add "):
+			_, privs, _ := strings.Cut(line, `"`)
+			call("POST", "/access/roles", url.Values{"roleid": {w[3]}, "privs": {strings.Trim(strings.TrimSpace(privs), `"`)}})
+		case strings.HasPrefix(strings.TrimSpace(line), "pveum acl modify "):
+			n++
+			for kind, who := range map[string]string{"users": "proximity@pve", "tokens": id} {
+				form := url.Values{"path": {w[3]}, kind: {who}, "roles": {w[6]}}
+				if len(w) > 8 {
+					form.Set("propagate", w[8])
+				}
+				call("PUT", "/access/acl", form)
+			}
+		}
+	}
+	if n != 5 {
+		t.Fatalf("docs/hosts.md has %d rules", n)
+	}
+	return id, secret
+}
+
 // A token for the API and a key that may do nothing but run Proximity's own
 // commands on its own containers: the least that is needed is enough.
 func TestATokenAndARestrictedKeyAreEnough(t *testing.T) {
@@ -63,7 +133,7 @@ func TestATokenAndARestrictedKeyAreEnough(t *testing.T) {
 	if err := sim.AuthorizeKey(line); err != nil {
 		t.Fatal(err)
 	}
-	id, secret := sim.AddToken("root@pam", "px", false)
+	id, secret := documentedToken(t, sim)
 	_, err = r.AddHost(t.Context(), admin, AddHostRequest{Name: "lab", URL: sim.URL(), TokenID: id, TokenSecret: secret, SSHPort: sim.SSHPort(), SSHKey: string(pem.EncodeToMemory(block)), Fingerprint: sim.Fingerprint()})
 	if err != nil {
 		t.Fatal(err)
@@ -74,7 +144,7 @@ func TestATokenAndARestrictedKeyAreEnough(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, k := range checks {
-		if !k.OK {
+		if !k.OK || k.Warn && k.Name == "privileges" {
 			t.Errorf("%+v", k)
 		}
 	}
@@ -82,6 +152,24 @@ func TestATokenAndARestrictedKeyAreEnough(t *testing.T) {
 	if code, _, err := get(app.URL); err != nil || code != 200 {
 		t.Errorf("it answers %d, %v", code, err)
 	}
+	_, clone, err := r.CloneApp(t.Context(), admin, "tool", CloneRequest{Hostname: "copy"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.succeeds(clone)
+	r.second(slices.Concat(broken, backedUp)...)
+	update, err := r.UpdateApp(t.Context(), admin, "copy", UpdateRequest{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if j := r.end(update.ID); j.State != "failed" || j.Left != "" || !strings.Contains(j.Error, "did not answer") { // backed up and restored
+		t.Errorf("the update ended %s: %s; left %s", j.State, j.Error, j.Left)
+	}
+	job, err := r.DeleteApp(t.Context(), admin, "copy", DeleteOptions{Now: true, WithBackups: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.succeeds(job)
 	l, _ := r.liveHost("lab")
 	var theirs pvesim.GuestInfo
 	for _, g := range sim.Guests() {
