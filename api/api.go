@@ -45,6 +45,11 @@ type Core interface {
 	TestHost(ctx context.Context, a core.Actor, name string) ([]core.HostCheck, error)
 
 	App(ctx context.Context, a core.Actor, name string) (core.AppView, error)
+	Catalogue(query, category string) []core.CatalogueItem
+	Categories() []core.CategoryView
+	CatalogueItem(id string) (core.CatalogueItem, error)
+	ReloadCatalogue(ctx context.Context, a core.Actor) (core.CatalogueReload, error)
+
 	DeployApp(ctx context.Context, a core.Actor, r core.DeployRequest) (core.AppView, core.JobView, error)
 	DoApp(ctx context.Context, a core.Actor, verb core.AppVerb, name string) (core.JobView, error)
 	Discover(ctx context.Context, a core.Actor, host string) ([]core.FoundGuest, error)

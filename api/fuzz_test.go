@@ -128,3 +128,7 @@ func FuzzListQuery(f *testing.F) {
 func FuzzLogQuery(f *testing.F) {
 	fuzz(f, "GET", "/api/apps/adminer-00000000/logs", asJSON, "limit=5&tail=7", "limit=99999999999999999999")
 }
+
+func FuzzCatalogueQuery(f *testing.F) {
+	fuzz(f, "GET", "/api/catalog/search", asJSON, "q=git", "q=%ff", "q=%", "q=a;q=b")
+}

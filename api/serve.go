@@ -30,6 +30,7 @@ func (s *Server) handler() http.Handler {
 	s.cloneRoutes(api)
 	s.backupRoutes(api)
 	s.jobRoutes(api)
+	s.catalogueRoutes(api)
 	s.docRoutes(api, mux)
 	s.machineRoutes(mux)
 	throttle := s.throttle()

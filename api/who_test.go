@@ -56,6 +56,13 @@ func TestWhoMayAskWhat(t *testing.T) {
 		{"GET", app + "/backups/99", 401, 404, 404, 404, 404},
 		{"POST", app + "/backups/99/restore", 401, 404, 404, 404, 404},
 		{"DELETE", app + "/backups/99", 401, 404, 404, 404, 404},
+		{"GET", "/api/catalog", in, in, in, in, in},
+		{"GET", "/api/catalog/search", in, in, in, in, in},
+		{"GET", "/api/catalog/categories", in, in, in, in, in},
+		{"GET", "/api/catalog/stats", in, in, in, in, in},
+		{"GET", "/api/catalog/category/media", in, in, in, in, in},
+		{"GET", "/api/catalog/gitea", in, in, in, in, in},
+		{"POST", "/api/catalog/reload", 401, 403, 403, 403, in},
 		{"GET", "/api/jobs/1", 401, 404, in, in, in},
 	} {
 		body := "{}"

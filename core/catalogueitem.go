@@ -23,6 +23,8 @@ type CatalogueItem struct {
 	Deprecated    string      `json:"deprecated,omitempty"`  // why it should no longer be deployed
 	ReplacedBy    string      `json:"replaced_by,omitempty"` // id of what to deploy instead
 	License       string      `json:"license,omitempty"`
+	Author        string      `json:"author,omitempty"`
+	Icon          string      `json:"icon,omitempty"` // an address on the internet
 	Website       string      `json:"website,omitempty"`
 	OS            string      `json:"os"`
 	Arch          []string    `json:"arch,omitempty"`
@@ -87,7 +89,7 @@ type CategoryView struct {
 func itemOf(m *catalog.Manifest) CatalogueItem {
 	it := CatalogueItem{
 		ID: m.ID, Name: SafeText(m.Name, 64), Version: SafeText(m.Version, 32), Revision: m.Revision, Tagline: SafeText(m.Tagline, 80), Description: SafeText(m.Description, 0),
-		Category: SafeText(m.Category, 40), Tags: safeTexts(m.Tags, 32), Status: m.Status, License: SafeText(m.License, 40), Website: SafeText(m.Website, 200), OS: m.OS(), Arch: m.Arch,
+		Category: SafeText(m.Category, 40), Tags: safeTexts(m.Tags, 32), Status: m.Status, License: SafeText(m.License, 40), Author: SafeText(m.Author, 80), Icon: SafeText(m.Icon, 200), Website: SafeText(m.Website, 200), OS: m.OS(), Arch: m.Arch,
 		MinCores: m.MinCPU, MinMemoryMB: m.MinMemory, MinDiskGB: m.Requirements.MinDisk, RecommendedMB: m.Requirements.RecommendedMemory, Needs: safeTexts(m.Needs(), 40),
 		Access: m.Access.Kind, NeedsHTTPS: m.Access.NeedsHTTPS, Port: m.InternalPort(), Volumes: safeTexts(m.VolumeNames(), 64),
 		Notes: SafeText(m.Notes.BeforeInstall, 0), Origin: SafeText(m.Origin, 200), Overrides: SafeText(m.Overrides, 200), Stale: m.Stale,
