@@ -448,7 +448,7 @@ func TestEveryFaultEndsInANamedState(t *testing.T) {
 						w.settle()
 						w.orderly()
 						j, _ := w.Job(context.Background(), admin, id)
-						if j.State == tr.good() {
+						if j.State == tr.good() && (tr.end == "" || j.Left == "") { // the fault may have met the way back
 							passed.Add(1)
 							tr.check(w)
 						}
