@@ -179,7 +179,10 @@ func (c *Console) personal() []setting {
 		symbols = "ascii"
 	}
 	zone := c.prefs.Zone
-	if zone == "" {
+	switch {
+	case zone == "" && c.seen.loc == time.Local:
+		zone = "auto (the server's)"
+	case zone == "":
 		zone = "auto (" + c.seen.loc.String() + ")"
 	}
 	return []setting{
@@ -322,10 +325,16 @@ func (p *settings) foot(c *Console, w int) []string {
 		text = "y copies what is selected."
 	}
 	var out []string
-	for _, s := range ui.Wrap(text, w-3) {
-		l := c.theme.NewLine(w)
-		out = append(out, l.Space(1).Add(ui.Muted, s).String())
+	add := func(text string) {
+		for _, s := range ui.Wrap(text, w-3) {
+			l := c.theme.NewLine(w)
+			out = append(out, l.Space(1).Add(ui.Muted, s).String())
+		}
 	}
+	if s, ok := p.row(); ok && s.help != "" && w < 100 { // its column is too narrow to say it all
+		add(s.id + ": " + s.help)
+	}
+	add(text)
 	return out
 }
 
