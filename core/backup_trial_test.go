@@ -131,9 +131,7 @@ func (w *bench) kept(n int) {
 			w.t.Errorf("backup %d is still %s", b.ID, b.Status)
 		}
 	}
-	for _, a := range w.archives("pve1", "nas") {
-		there = append(there, a)
-	}
+	there = append(there, w.archives("pve1", "nas")...)
 	if len(recorded) != n || len(there) != n {
 		w.t.Errorf("%d backups are recorded and %d archives there, want %d: %v, %v", len(recorded), len(there), n, recorded, there)
 	}

@@ -170,7 +170,7 @@ func TestAStorageWithoutSnapshotsWantsTheSourceStopped(t *testing.T) {
 	sim := startSim(t, pvesim.Options{TaskTime: 0.01, Storages: []pvesim.Storage{thick}})
 	r := openRig(t, testConfig(t.TempDir()))
 	r.connect(sim)
-	source := r.running("adminer", "tool")
+	r.running("adminer", "tool")
 	_, _, err := r.CloneApp(t.Context(), admin, "tool", CloneRequest{Hostname: "tool-two"})
 	if !errors.Is(err, ErrConflict) || !strings.Contains(err.Error(), "thick") || !strings.Contains(err.Error(), "--stop") {
 		t.Fatalf("refused with %v", err)

@@ -20,13 +20,6 @@ var runOnce string
 // reboot of the container for example, without leaving a result.
 const exitInterrupted = 250
 
-// once names a run of this job's alone: a container made from a backup holds
-// the results of its earlier life.
-func (d *work[D]) once(name string) string {
-	j := d.Job()
-	return fmt.Sprintf("%s.%d-%x", name, j.ID, j.Created.Unix())
-}
-
 // inside runs a script in an app's container once under a name: it is started
 // detached, so that neither our death nor a cut connection harms it, and
 // asking again follows the same run or reads its result. Every line it prints
