@@ -158,7 +158,7 @@ func TestCloningAStoppedApp(t *testing.T) {
 		t.Errorf("the source is %s", source.Status)
 	}
 	r.did(StartApp, "tool") // it has an address of its own only while it runs
-	source, _ = r.App(t.Context(), admin, "tool")
+	source, _ := r.App(t.Context(), admin, "tool")
 	r.twins(sim, source, copied)
 }
 
