@@ -158,7 +158,7 @@ func TestCloningAStoppedApp(t *testing.T) {
 		t.Errorf("the source is %s", source.Status)
 	}
 	r.did(StartApp, "tool") // it has an address of its own only while it runs
-	source, _ := r.App(t.Context(), admin, "tool")
+	source, _ = r.App(t.Context(), admin, "tool")
 	r.twins(sim, source, copied)
 }
 
@@ -192,7 +192,7 @@ func TestAStorageWithoutSnapshotsWantsTheSourceStopped(t *testing.T) {
 		t.Errorf("while it is copied it is %+v", a)
 	}
 	copied, _ := r.App(t.Context(), admin, "tool-two")
-	source, _ = r.App(t.Context(), admin, "tool")
+	source, _ := r.App(t.Context(), admin, "tool")
 	r.twins(sim, source, copied)
 	if code, _, err := get(source.URL); err != nil || code != 200 {
 		t.Errorf("the source answers %d, %v", code, err)
