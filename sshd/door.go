@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"charm.land/ssh"
@@ -22,6 +23,7 @@ type door struct {
 	address string      // of the client, as counted
 	peer    *core.Actor // who it is, on the machine's own door
 	once    sync.Once
+	in      atomic.Bool // a key has proved itself
 
 	mu      sync.Mutex
 	offered []offer
@@ -88,7 +90,7 @@ func (d *door) Close() error {
 		d.mu.Lock()
 		offered := d.offered
 		d.mu.Unlock()
-		failed := d.ctx.Value(ssh.ContextKeyConn) == nil && len(offered) > 0
+		failed := !d.in.Load() && len(offered) > 0
 		d.s.leave(d, failed)
 		if failed {
 			d.knock(offered)

@@ -125,7 +125,13 @@ func (s *Server) server(admit ssh.ConnCallback, auth ssh.PublicKeyHandler) (*ssh
 	srv.HandshakeTimeout = s.o.HandshakeTimeout
 	srv.PtyCallback = acceptTerminal
 	// An agent may offer a handful of keys before the right one.
-	srv.ServerConfigCallback = func(ssh.Context) *gossh.ServerConfig { return &gossh.ServerConfig{MaxAuthTries: 20} }
+	srv.ServerConfigCallback = func(ctx ssh.Context) *gossh.ServerConfig {
+		return &gossh.ServerConfig{MaxAuthTries: 20, AuthLogCallback: func(_ gossh.ConnMetadata, _ string, err error) {
+			if d, ok := ctx.Value(doorKey{}).(*door); ok && err == nil {
+				d.in.Store(true)
+			}
+		}}
+	}
 	srv.ChannelHandlers = map[string]ssh.ChannelHandler{
 		"session":                        s.session,
 		"direct-tcpip":                   refuseForward,
