@@ -154,14 +154,14 @@ func (q appQuery) matches(v *core.AppView) bool {
 }
 
 // apps gives a page; encoded once for as long as nothing changes.
-func (s *Server) apps(_ context.Context, a core.Actor, in *appQuery) (*struct{ Body appList }, error) {
+func (s *Server) apps(_ context.Context, a core.Actor, in *appQuery) (*sized[appList], error) {
 	w := s.core.FreshWorld(a)
 	b, err := w.Memo(fmt.Sprintf("apps?%d&%d&%q&%q", in.Page, in.PerPage, in.Status, in.Search), func() ([]byte, error) {
 		var b bytes.Buffer
 		err := encode(&b, in.page(w))
 		return b.Bytes(), err
 	})
-	return &struct{ Body appList }{appList{json: b}}, err
+	return sizedOf(appList{json: b}), err
 }
 
 // page picks the apps of a page out of the world.

@@ -90,14 +90,14 @@ type itemList struct {
 func (l itemList) encoded() []byte { return l.json }
 
 // catalogue gives all; encoded once for as long as nothing changes.
-func (s *Server) catalogue(context.Context, core.Actor, *struct{}) (*struct{ Body itemList }, error) {
+func (s *Server) catalogue(context.Context, core.Actor, *struct{}) (*sized[itemList], error) {
 	b, err := s.core.FreshWorld(core.Actor{}).Memo("catalog", func() ([]byte, error) {
 		var b bytes.Buffer
 		items := itemsOf(s.core.Catalogue("", ""))
 		err := encode(&b, itemList{Total: len(items), Apps: items})
 		return b.Bytes(), err
 	})
-	return &struct{ Body itemList }{itemList{json: b}}, err
+	return sizedOf(itemList{json: b}), err
 }
 
 type foundItems struct {

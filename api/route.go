@@ -64,6 +64,14 @@ func (a adapter) ServeHTTP(w http.ResponseWriter, r *http.Request) { a.mux.Serve
 // encoded is a body that has been turned into JSON before.
 type encoded interface{ encoded() []byte }
 
+// sized answers with such a body, whose length is known before it is sent.
+type sized[T encoded] struct {
+	Length int `header:"Content-Length" hidden:"true"`
+	Body   T
+}
+
+func sizedOf[T encoded](body T) *sized[T] { return &sized[T]{len(body.encoded()), body} }
+
 // newHuma makes the API whose operations land on the mux.
 func newHuma(mux *http.ServeMux) huma.API {
 	c := huma.Config{
