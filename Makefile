@@ -56,15 +56,17 @@ else
 	CGO_ENABLED=1 $(GO) test -race -short -timeout 40m ./...
 endif
 
-# What is exhaustive has no goroutines to race: it is run in full without -race,
-# and in part (-short) with it.
+# What is exhaustive is run in full without -race, and in part (-short) with it:
+# code without goroutines has nothing to race, and sixty deploys race as well as
+# two hundred, which under -race outlast the time an app has to become healthy.
 test-long:
 ifneq ($(RACE),)
 	$(GO) test ./tui ./tui/screen
+	$(GO) test -run TwoHundredDeploys ./core
 endif
 
 test-faults:
-	PROXIMITY_FAULTS=1 $(GO) test -count=1 -timeout 30m -run 'Cut|Killed|Cancelled|PowerGoes|EveryFault' -v ./core | grep -vE '^ *(===|--- PASS)'
+	PROXIMITY_FAULTS=1 $(GO) test -count=1 -timeout 3h -run 'Cut|Killed|Cancelled|PowerGoes|EveryFault' -v ./core | grep -vE '^ *(===|--- PASS)'
 
 test-catalog:
 	PROXIMITY_CATALOG=1 $(GO) test -count=1 -timeout 10m -run 'EveryApp' -v ./core | grep -vE '^ *(===|---)'

@@ -190,7 +190,10 @@ func TestFollowedLogsLeaveRoomForDeploys(t *testing.T) {
 }
 
 func TestTwoHundredDeploysAtOnce(t *testing.T) {
-	const n = 200
+	n := 200
+	if testing.Short() {
+		n = 60 // with the race detector; without it all two hundred are run
+	}
 	sim := startSim(t, pvesim.Options{TaskTime: 0, NodeMemoryMB: 512 << 10, NodeDiskGB: 20000})
 	r := openRig(t, testConfig(t.TempDir()))
 	r.connect(sim)
