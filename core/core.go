@@ -50,6 +50,7 @@ type Pace struct {
 	TaskPoll  time.Duration // between two looks at a Proxmox task, default 1 s
 	Watched   time.Duration // between polls of a host while somebody looks, default 2 s
 	Idle      time.Duration // otherwise, default 15 s
+	Return    time.Duration // before a host's configured node that was gone is asked again, default 1 min
 	HostRetry time.Duration // before a job that waits for a host looks again, default 5 s
 	Backoff   time.Duration // first pause before a retry, default 60 s
 
@@ -66,6 +67,7 @@ func (p Pace) withDefaults() Pace {
 	set(&p.TaskPoll, time.Second)
 	set(&p.Watched, 2*time.Second)
 	set(&p.Idle, 15*time.Second)
+	set(&p.Return, time.Minute)
 	set(&p.HostRetry, 5*time.Second)
 	set(&p.Backoff, time.Minute)
 	set(&p.Settled, 30*time.Second)

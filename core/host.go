@@ -126,7 +126,7 @@ func (c *Core) clientConfig(h host) (pve.Config, error) {
 	if err != nil {
 		return pve.Config{}, fmt.Errorf("open the sealed credentials of host %s: %w", h.Name, err)
 	}
-	cfg := pve.Config{Name: h.Name, URL: h.URL, Fingerprint: h.Fingerprint, Peers: h.Peers, Logger: c.log, TaskPoll: c.cfg.Pace.TaskPoll,
+	cfg := pve.Config{Name: h.Name, URL: h.URL, Fingerprint: h.Fingerprint, Peers: h.Peers, Logger: c.log, TaskPoll: c.cfg.Pace.TaskPoll, Return: c.cfg.Pace.Return,
 		Changed: func(ch pve.Change) { c.distrust(h.Name, ch) }}
 	if h.Token {
 		cfg.TokenID, cfg.TokenSecret = h.User, string(secret)

@@ -5,13 +5,18 @@ package pve
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"sync"
 	"sync/atomic"
 	"time"
 )
+
+// homeTimeout is what a try of the configured node may take of a poll while another one answers.
+const homeTimeout = 2 * time.Second
 
 // Config says how one cluster is reached. Either a token (TokenID and TokenSecret) or a login (User and
 // Password) is needed; with both, the token is used.
@@ -37,6 +42,7 @@ type Config struct {
 	SSH      SSHConfig
 	Timeout  time.Duration // of one request, default 30 s
 	TaskPoll time.Duration // pause between two looks at a running task, default 1 s
+	Return   time.Duration // before a configured node that was gone is tried again, default 1 min
 	Logger   *slog.Logger
 }
 
@@ -71,6 +77,7 @@ type Client struct {
 	mu        sync.Mutex
 	endpoints []*endpoint // the configured one first
 	current   int         // the one that answered last
+	left      time.Time   // when the configured one was last found gone
 	status    ClusterStatus
 }
 
@@ -92,6 +99,7 @@ func New(c Config) (*Client, error) {
 	}
 	c.Timeout = cmp.Or(c.Timeout, 30*time.Second)
 	c.TaskPoll = cmp.Or(c.TaskPoll, time.Second)
+	c.Return = cmp.Or(c.Return, time.Minute)
 	c.SSH.User = cmp.Or(c.SSH.User, "root")
 	c.SSH.Port = cmp.Or(c.SSH.Port, 22)
 	client := &Client{
@@ -173,9 +181,44 @@ func (c *Client) moveOn(e *endpoint) bool {
 		return false
 	}
 	if c.endpoints[c.current] == e {
+		if c.current == 0 {
+			c.left = time.Now()
+		}
 		c.current = (c.current + 1) % len(c.endpoints)
 		c.log.Warn("node does not answer, asking another", "host", c.config.Name,
 			"node", e.url.Host, "next", c.endpoints[c.current].url.Host)
 	}
 	return true
+}
+
+// goHome makes the configured node the one to ask once it answers again. While another one answers for it, it is
+// tried now and then, and shortly: people chose it, and a certificate that changed meanwhile must not stay unseen.
+func (c *Client) goHome(ctx context.Context) {
+	c.mu.Lock()
+	home, due := c.endpoints[0], c.current != 0 && c.halt() == nil && time.Since(c.left) >= c.config.Return
+	if due {
+		c.left = time.Now()
+	}
+	c.mu.Unlock()
+	if !due {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, homeTimeout)
+	defer cancel()
+	err := asError(ctx, c.askAt(ctx, home, request{method: http.MethodGet, path: "/version"}))
+	if err != nil && c.gone(home, err) {
+		return
+	}
+	c.meetCertificate(home, err)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.current = 0
+	c.log.Info("the configured node answers again", "host", c.config.Name, "node", home.url.Host)
+}
+
+// meetCertificate tells of a certificate that is not the pinned one, if that is what err is.
+func (c *Client) meetCertificate(at *endpoint, err *Error) {
+	if err != nil && err.Kind == ErrCertificate && err.Shown != "" {
+		c.changed(Change{Kind: ErrCertificate, Address: at.url.Host, Known: err.Known, Shown: err.Shown})
+	}
 }

@@ -258,6 +258,45 @@ func TestAnotherNodeAnswersWhenTheConfiguredOneIsGone(t *testing.T) {
 	}
 }
 
+func TestTheConfiguredNodeIsAskedAgainOnceItAnswers(t *testing.T) {
+	one, two := loopbackPair(t)
+	rows := `[{"type":"node","node":"pve1","status":"online"}]`
+	one.data("GET /cluster/resources", rows)
+	two.data("GET /cluster/resources", rows)
+	var met []Change
+	c := one.client(t, Config{Fingerprint: one.leafFingerprint(t), Return: time.Nanosecond, Changed: func(ch Change) { met = append(met, ch) }})
+	if _, err := c.Cluster(testContext(t)); err != nil {
+		t.Fatal(err)
+	}
+	address := one.Listener.Addr().String()
+	asked := func(f *fakePVE) {
+		t.Helper()
+		before := len(f.requests("GET /cluster/resources"))
+		if _, err := c.Resources(testContext(t)); err != nil {
+			t.Fatal(err)
+		}
+		if len(f.requests("GET /cluster/resources")) != before+1 {
+			t.Error("the other node was asked")
+		}
+	}
+	asked(one)
+	one.CloseClientConnections()
+	one.Listener.Close()
+	asked(two)
+	asked(two)
+	back := newFakeWith(t, one.TLS.Certificates[0], address)
+	back.data("GET /cluster/resources", rows)
+	back.data("GET /version", `{"version":"9.2.11"}`)
+	asked(back)
+	back.CloseClientConnections()
+	back.Listener.Close()
+	asked(two)
+	newFakeWith(t, selfSigned(t, "pve1"), address)
+	if _, err := c.Resources(testContext(t)); !errors.Is(err, ErrCertificate) || len(met) == 0 {
+		t.Errorf("it came back with another certificate: %v, told of %v", err, met)
+	}
+}
+
 // The configured node hangs: it takes connections and answers none. The next call goes elsewhere.
 func TestANodeThatHangsIsLeft(t *testing.T) {
 	one, two := loopbackPair(t)

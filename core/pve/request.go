@@ -57,9 +57,7 @@ func (c *Client) do(ctx context.Context, r request) error {
 			first = err
 		}
 		if !c.gone(at, err) {
-			if err.Kind == ErrCertificate && err.Shown != "" {
-				c.changed(Change{Kind: ErrCertificate, Address: at.url.Host, Known: err.Known, Shown: err.Shown})
-			}
+			c.meetCertificate(at, err)
 			return r.explain(err)
 		}
 		again := err.unsent || r.method == http.MethodGet

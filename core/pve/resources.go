@@ -47,8 +47,9 @@ type Storage struct {
 	Shared                         bool
 }
 
-// Resources asks for everything in one request.
+// Resources asks for everything in one request, of the configured node as soon as that answers again.
 func (c *Client) Resources(ctx context.Context) (Resources, error) {
+	c.goHome(ctx)
 	var r Resources
 	err := c.do(ctx, request{op: "list the resources", path: "/cluster/resources", decode: func(data []byte) (err error) {
 		r, err = decodeResources(data)
