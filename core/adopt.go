@@ -301,20 +301,34 @@ func (d adopter) ports(ctx context.Context) error {
 	})
 }
 
+// looks is how often a node's SSH that does not answer is asked for ports.
+const looks = 3
+
 // look finds the listening ports from inside, if the container runs and
-// commands can be run in it.
+// commands can be run in it. A node whose API answers and whose SSH does not
+// holds nothing up.
 func (d adopter) look(ctx context.Context) (ports []int, known bool, err error) {
-	ports, known, err = d.c.listening(ctx, d.host, d.app.Node, d.app.VMID)
-	switch {
-	case err == nil && !known:
-		d.Log(jobs.Warning, "nothing inside tells which ports are open")
-	case errors.Is(err, pve.ErrUnreachable), errors.Is(err, pve.ErrHostKey):
-		return nil, false, err
-	case err != nil:
-		d.Logf(jobs.Info, "its ports cannot be seen from inside: %s", SafeText(err.Error(), 200))
-		err = nil
+	for range looks {
+		ports, known, err = d.c.listening(ctx, d.host, d.app.Node, d.app.VMID)
+		switch {
+		case err == nil && !known:
+			d.Log(jobs.Warning, "nothing inside tells which ports are open")
+			return nil, false, nil
+		case err == nil, errors.Is(err, pve.ErrHostKey):
+			return ports, known, err
+		case !errors.Is(err, pve.ErrUnreachable):
+			d.Logf(jobs.Info, "its ports cannot be seen from inside: %s", SafeText(err.Error(), 200))
+			return nil, false, nil
+		}
+		if _, e := d.running(ctx); e != nil {
+			return nil, false, e
+		}
+		if e := pause(ctx, d.c.cfg.Pace.HostRetry); e != nil {
+			return nil, false, e
+		}
 	}
-	return ports, known, err
+	d.Logf(jobs.Warning, "its ports cannot be seen from inside, the SSH of %s does not answer: %s", d.app.Node, SafeText(err.Error(), 200))
+	return nil, false, nil
 }
 
 func (d adopter) running(ctx context.Context) (bool, error) {

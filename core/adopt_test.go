@@ -2,6 +2,7 @@ package core
 
 import (
 	"errors"
+	"net"
 	"slices"
 	"strings"
 	"testing"
@@ -221,6 +222,33 @@ func TestThePortOfAnAdoptedContainerIsFound(t *testing.T) {
 	}
 	if g := guest(t, sim, func(x pvesim.GuestInfo) bool { return x.VMID == still.VMID }); g.Status != "stopped" {
 		t.Error("it was started")
+	}
+}
+
+func TestANodeWithoutSSHHoldsNoAdoptionUp(t *testing.T) {
+	t.Parallel()
+	sim := startSim(t, pvesim.Options{TaskTime: 0.01, Guests: 12})
+	r := openRig(t, testConfig(t.TempDir()))
+	nobody, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = nobody.Close() // a port that refuses
+	_, err = r.AddHost(t.Context(), admin, AddHostRequest{Name: "lab", URL: sim.URL(), User: "root@pam", Password: sim.RootPassword(), Fingerprint: sim.Fingerprint(),
+		SSHPort: nobody.Addr().(*net.TCPAddr).Port})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.until("the host answers", func() bool { return r.state("lab") == "online" })
+	g := guest(t, sim, container("running"))
+	_, job, err := r.Adopt(t.Context(), admin, AdoptRequest{VMID: g.VMID, Hostname: "foundling", Type: "my-thing"})
+	r.done(job, err)
+	a, _ := r.App(t.Context(), admin, "foundling")
+	if a.Status != StatusRunning || a.Adoption.PortFrom != "assumed" || a.Address == "" {
+		t.Errorf("it is %+v, %+v", a, a.Adoption)
+	}
+	if log, err := r.JobLog(t.Context(), admin, job.ID, 0, 0); err != nil || !slices.ContainsFunc(log, func(l LogLine) bool { return l.Level == "warning" && strings.Contains(l.Text, "SSH of "+g.Node) }) {
+		t.Errorf("its log does not say so: %+v, %v", log, err)
 	}
 }
 
