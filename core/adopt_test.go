@@ -1,6 +1,7 @@
 package core
 
 import (
+	"context"
 	"errors"
 	"net"
 	"slices"
@@ -249,6 +250,52 @@ func TestANodeWithoutSSHHoldsNoAdoptionUp(t *testing.T) {
 	}
 	if log, err := r.JobLog(t.Context(), admin, job.ID, 0, 0); err != nil || !slices.ContainsFunc(log, func(l LogLine) bool { return l.Level == "warning" && strings.Contains(l.Text, "SSH of "+g.Node) }) {
 		t.Errorf("its log does not say so: %+v, %v", log, err)
+	}
+}
+
+func TestTheLogOfAnAdoptedContainerIsWhatItLogs(t *testing.T) {
+	t.Parallel()
+	r, _ := strangers(t, 12)
+	found, err := r.Discover(t.Context(), admin, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := found[slices.IndexFunc(found, func(f FoundGuest) bool { return f.Status == "running" && f.OS == "debian" })]
+	_, job, err := r.Adopt(t.Context(), admin, AdoptRequest{VMID: g.VMID, Hostname: "foundling", Port: 8080})
+	r.done(job, err)
+	var log []string
+	read := func(tail int) error {
+		log = nil
+		return r.AppLogs(t.Context(), admin, "foundling", tail, false, func(s string) { log = append(log, s) })
+	}
+	if err := read(100); err != nil || len(log) == 0 || !strings.Contains(log[len(log)-1], "Started") {
+		t.Errorf("its journal: %q, %v", log, err)
+	}
+	if err := read(1); err != nil || len(log) != 1 {
+		t.Errorf("one line of it: %q, %v", log, err)
+	}
+	ctx, leave := context.WithCancel(t.Context())
+	if err := r.AppLogs(ctx, admin, "foundling", 1, true, func(string) { leave() }); err != nil {
+		t.Errorf("following it: %v", err)
+	}
+	l, _ := r.liveHost("lab")
+	run := func(script string) {
+		var out strings.Builder
+		if exit, err := l.client.Exec(t.Context(), g.Node, g.VMID, script, &out); exit != 0 || err != nil {
+			t.Fatalf("%s: exit %d, %v\n%s", script, exit, err, &out)
+		}
+	}
+	run("mv /usr/bin/journalctl /root/")
+	if err := read(100); !errors.Is(err, ErrFailed) || !strings.Contains(err.Error(), "keeps no log") {
+		t.Errorf("without a log: %v", err)
+	}
+	run("echo one >/var/log/messages; echo two >>/var/log/messages")
+	if err := read(1); err != nil || !slices.Equal(log, []string{"two"}) {
+		t.Errorf("its log file: %q, %v", log, err)
+	}
+	run("apt-get update && apt-get install -y docker.io docker-cli && docker run -d --name web nginx:1.27")
+	if err := read(5); err != nil || len(log) == 0 || !strings.HasPrefix(log[0], "web: ") {
+		t.Errorf("its docker containers: %q, %v", log, err)
 	}
 }
 

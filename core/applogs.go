@@ -2,9 +2,11 @@ package core
 
 import (
 	"context"
+	_ "embed"
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 
 	"proximity/core/pve"
 )
@@ -30,8 +32,30 @@ func (c *Core) readAlong(node string) (done func(), err error) {
 	}, nil
 }
 
-// AppLogs streams what the app itself prints (docker compose logs), safe to
-// show, line by line, until the tail ends or, with follow, ctx ends.
+// systemLog prints the log of a container that others made: what its docker
+// containers print, else the system's journal or log file.
+//
+//go:embed systemlog.sh
+var systemLog string
+
+// exitNoLog is what systemLog answers where there is neither.
+const exitNoLog = 64
+
+// logScript prints an app's log inside its container.
+func logScript(a app, tail int, follow bool) string {
+	flag := ""
+	if follow {
+		flag = "--follow"
+	}
+	if a.Adopted {
+		return strings.NewReplacer("@TAIL@", strconv.Itoa(tail), "@FOLLOW@", flag).Replace(systemLog)
+	}
+	return compose(a) + "logs --no-color --tail " + strconv.Itoa(tail) + " " + flag
+}
+
+// AppLogs streams what the app itself prints (docker compose logs; of an adopted
+// container what it logs), safe to show, line by line, until the tail ends or,
+// with follow, ctx ends.
 func (c *Core) AppLogs(ctx context.Context, a Actor, name string, tail int, follow bool, line func(string)) error {
 	rec, err := c.appNamed(a, name)
 	if err != nil {
@@ -55,12 +79,8 @@ func (c *Core) AppLogs(ctx context.Context, a Actor, name string, tail int, foll
 		}
 		defer done()
 	}
-	script := compose(rec) + "logs --no-color --tail " + strconv.Itoa(tail)
-	if follow {
-		script += " --follow"
-	}
 	out := &lines{each: line}
-	exit, err := l.client.Exec(ctx, node, rec.VMID, script, out)
+	exit, err := l.client.Exec(ctx, node, rec.VMID, logScript(rec, tail, follow), out)
 	out.flush()
 	switch {
 	case ctx.Err() != nil:
@@ -69,6 +89,10 @@ func (c *Core) AppLogs(ctx context.Context, a Actor, name string, tail int, foll
 		return &Error{Kind: ErrConflict, Text: rec.Hostname + " is not running", Hint: "its log can be read once it runs", Err: err}
 	case err != nil:
 		return hostError(rec.Host, err)
+	case rec.Adopted && exit == exitNoLog:
+		return &Error{Kind: ErrFailed, Text: rec.Hostname + " keeps no log that can be read", Hint: "inside are neither docker containers nor a journal, /var/log/messages or /var/log/syslog"}
+	case rec.Adopted && exit != 0:
+		return &Error{Kind: ErrFailed, Text: fmt.Sprintf("the log of %s cannot be read (exit code %d)", rec.Hostname, exit), Hint: "look into the container"}
 	case exit != 0:
 		return &Error{Kind: ErrFailed, Text: fmt.Sprintf("docker compose logs of %s ended with exit code %d", rec.Hostname, exit), Hint: "`logs " + rec.Hostname + " --deployment` shows how far the app was set up"}
 	}

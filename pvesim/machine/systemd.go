@@ -1,6 +1,10 @@
 package machine
 
 import (
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -154,21 +158,55 @@ func (s *services) startUnit(p *unix.Proc, name string) int {
 	return 0
 }
 
+// journalctl prints the last start of one unit (-u), or of all, at most so many lines (-n). Following (-f) waits
+// for lines until it is ended.
 func (s *services) journalctl(p *unix.Proc) int {
-	name := ""
+	name, last, following := "", -1, false
 	for i, a := range p.Args {
-		if (a == "-u" || a == "--unit") && i+1 < len(p.Args) {
-			name = strings.TrimSuffix(p.Args[i+1], ".service")
+		value := ""
+		if i+1 < len(p.Args) {
+			value = p.Args[i+1]
+		}
+		switch a {
+		case "-u", "--unit":
+			name = strings.TrimSuffix(value, ".service")
+		case "-n", "--lines":
+			last, _ = strconv.Atoi(value)
+		case "-f", "--follow":
+			following = true
 		}
 	}
-	u, ok := s.unit(name)
-	if !ok {
-		p.Outf("-- No entries --\n")
-		return 0
+	names := []string{name}
+	if name == "" {
+		names = slices.Sorted(maps.Keys(units[s.machine.opts.OS]))
 	}
+	var lines []string
+	for _, name := range names {
+		lines = append(lines, s.journal(p, name)...)
+	}
+	if len(lines) == 0 {
+		lines = []string{"-- No entries --"}
+	}
+	if last >= 0 && len(lines) > last {
+		lines = lines[len(lines)-last:]
+	}
+	for _, line := range lines {
+		p.Outf("%s\n", line)
+	}
+	for following && p.Sleep(time.Second) {
+	}
+	return 0
+}
+
+// journal is what a unit's last start wrote.
+func (s *services) journal(p *unix.Proc, name string) (lines []string) {
+	u, ok := s.unit(name)
 	state := s.status(name)
+	if !ok || state.since.IsZero() {
+		return nil
+	}
 	line := func(who, text string) {
-		p.Outf("%s %s %s: %s\n", state.since.UTC().Format("Jan 02 15:04:05"), p.K.Hostname(), who, text)
+		lines = append(lines, fmt.Sprintf("%s %s %s: %s", state.since.UTC().Format("Jan 02 15:04:05"), p.K.Hostname(), who, text))
 	}
 	line("systemd[1]", "Starting "+name+".service - "+u.description+"...")
 	if state.failed {
@@ -176,8 +214,8 @@ func (s *services) journalctl(p *unix.Proc) int {
 		line("systemd[1]", name+".service: Main process exited, code=exited, status=1/FAILURE")
 		line("systemd[1]", name+".service: Failed with result 'exit-code'.")
 		line("systemd[1]", "Failed to start "+name+".service - "+u.description+".")
-		return 0
+		return lines
 	}
 	line("systemd[1]", "Started "+name+".service - "+u.description+".")
-	return 0
+	return lines
 }
