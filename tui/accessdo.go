@@ -330,7 +330,7 @@ func askTakeAway(c *Console, on object) tea.Cmd {
 // askErase opens the overlay that wants a name typed; what it says besides is
 // added to it.
 func (c *Console) askErase(verb, name, about, what string, call func(ctx context.Context) error) *erase {
-	d := &erase{name: name, verb: verb, about: about, last: c.now(), yes: func(c *Console, _ bool) tea.Cmd {
+	d := &erase{name: name, verb: verb, about: about, last: c.now(), yes: func(c *Console) tea.Cmd {
 		return c.do("the "+what+" "+name+" is gone", call)
 	}}
 	d.field.Max = 200

@@ -160,7 +160,7 @@ func askDeleteBackup(c *Console, on object) tea.Cmd {
 	}
 	d := &erase{name: backupOwner(&b), what: "backup " + on.id, last: c.now(),
 		about: "You are about to delete backup " + on.id + " of  " + backupOwner(&b) + "  taken " + exactly(c, taken(&b)) + ".",
-		yes: func(c *Console, _ bool) tea.Cmd {
+		yes: func(c *Console) tea.Cmd {
 			c.say(info, "asking to delete backup "+on.id)
 			return c.begin(func(ctx context.Context) (core.JobView, error) { return c.core.DeleteBackup(ctx, c.actor, b.ID) })
 		}}

@@ -2,188 +2,60 @@ package tui
 
 import (
 	"cmp"
-	"context"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
 	tea "charm.land/bubbletea/v2"
 
-	"proximity/core"
 	"proximity/tui/ui"
 )
 
 // erase asks before something is destroyed: it names the victims and what is
 // lost, and wants the name typed. The focus is on Cancel.
 type erase struct {
-	name   string // what is to be typed: the victim's name, or how many there are
-	what   string // what goes, if it is not the victim whole: "backup 42"
-	many   bool
-	verb   string      // "Delete" when empty
-	about  string      // the victims in a sentence
-	facts  [][2]string // what becomes of them, the worst first
-	option string      // a choice beside it; "" = there is none
-	on     bool        // it is chosen
-	field  ui.Input
-	focus  focus
-	last   time.Time // of the last key
-	yes    func(c *Console, option bool) tea.Cmd
+	name    string // what is to be typed: the victim's name, or how many there are
+	what    string // what goes, if it is not the victim whole: "backup 42"
+	many    bool
+	verb    string      // "Delete" when empty
+	about   string      // the victims in a sentence
+	facts   [][2]string // what becomes of them, the worst first
+	choices []choice    // that are made beside it
+	field   ui.Input
+	focus   focus
+	last    time.Time // of the last key
+	yes     func(c *Console) tea.Cmd
 }
 
-// focus is where enter goes.
+// choice is a yes or no beside a question; a yes to it is a no to another.
+type choice struct {
+	text   string
+	on     *bool
+	not    *bool  // the other; nil = it stands alone
+	change func() // tells the facts anew; may be nil
+}
+
+func (o choice) toggle() {
+	*o.on = !*o.on
+	if *o.on && o.not != nil {
+		*o.not = false
+	}
+	if o.change != nil {
+		o.change()
+	}
+}
+
+// focus is where enter goes: to a button, or to the choice of that number from
+// onChoice on.
 type focus uint8
 
 const (
 	onCancel focus = iota
 	onDo
-	onOption
+	onChoice
 )
 
-// askDelete asks before apps are deleted.
-func askDelete(c *Console, on object) tea.Cmd {
-	ids, hidden := c.targets(on)
-	var victims []*core.AppView
-	var out []obstacle
-	for _, a := range c.appsOf(ids) {
-		if o := c.obstacle(core.DeleteApp, a); o.short != "" {
-			out = append(out, o)
-		} else {
-			victims = append(victims, a)
-		}
-	}
-	if len(victims) == 0 {
-		return nil
-	}
-	wait := c.core.Settings().DeleteWait
-	d := &erase{last: c.now(), on: true, yes: func(c *Console, wait bool) tea.Cmd { return c.deleteApps(victims, wait) }}
-	d.field.Max = 80
-	d.victims(victims, len(ids))
-	d.lost(c, victims)
-	if hidden > 0 {
-		d.fact("hidden", "the filter hides "+strconv.Itoa(hidden)+" of the "+strconv.Itoa(len(ids))+" marked apps")
-	}
-	if len(out) > 0 {
-		d.fact("left out", ui.Count(len(out), "marked app")+": "+tally(out))
-	}
-	if who := c.watching(victims); who != "" {
-		d.fact("open", who)
-	}
-	if wait > 0 && slices.ContainsFunc(victims, destroyed) {
-		d.option = "wait " + waitWords(wait) + " before destroying: stopped meanwhile, z keeps it"
-	}
-	c.over = d
-	return nil
-}
-
-// destroyed reports that an app has a container that goes with it.
-func destroyed(a *core.AppView) bool { return a.VMID != 0 && !a.Adopted && !a.Lost }
-
-// victims names who is deleted, of so many that were asked for.
-func (d *erase) victims(apps []*core.AppView, asked int) {
-	if asked == 1 {
-		a := apps[0]
-		d.name = a.Hostname
-		d.about = "You are about to delete  " + a.Hostname + "  (" + whereIs(a) + ", owner " + a.Owner + ")."
-		return
-	}
-	d.name, d.many = ui.Count(len(apps), "app"), true
-	d.about = "You are about to delete " + d.name + ":  " + nameList(apps) + "."
-}
-
 func (d *erase) fact(what, text string) { d.facts = append(d.facts, [2]string{what, text}) }
-
-// lost says what becomes of the victims and what is theirs.
-func (d *erase) lost(c *Console, apps []*core.AppView) {
-	var gone, kept, empty []*core.AppView
-	var cts, ports []string
-	disk := 0
-	for _, a := range apps {
-		switch {
-		case destroyed(a):
-			gone = append(gone, a)
-			cts = append(cts, strconv.Itoa(a.VMID)+" on "+a.Node)
-			disk += a.DiskGB
-		case a.Adopted || a.Lost:
-			kept = append(kept, a)
-		default:
-			empty = append(empty, a)
-		}
-		if a.PublicPort > 0 {
-			ports = append(ports, strconv.Itoa(a.PublicPort))
-		}
-	}
-	one := len(apps) == 1
-	if n := len(gone); n > 0 {
-		d.fact("loses", map[bool]string{true: "its data is", false: "their data is"}[one]+" gone for ever; no backup is made")
-		what := map[bool]string{true: "container ", false: "containers "}[n == 1] + strings.Join(cts, ", ")
-		if one && gone[0].Storage != "" {
-			d.fact("destroys", what+" and its "+strconv.Itoa(disk)+"G disk on "+gone[0].Storage)
-		} else {
-			d.fact("destroys", what+" and "+strconv.Itoa(disk)+"G of disk")
-		}
-	}
-	if len(kept) > 0 {
-		why := "made outside Proximity"
-		if kept[0].Lost {
-			why = "gone, or not ours any more"
-		}
-		d.fact("forgets", "the record of "+nameList(kept)+"; no container is touched: "+why)
-	}
-	if len(empty) > 0 {
-		d.fact("forgets", nameList(empty)+"; no container there")
-	}
-	switch {
-	case one && len(ports) > 0:
-		d.fact("frees", "port "+ports[0]+": "+apps[0].URL+" answers no more")
-	case len(ports) > 0:
-		d.fact("frees", "ports "+strings.Join(ports, ", "))
-	}
-	if len(gone) > 0 {
-		d.fact("keeps", keptBackups(c, gone))
-	}
-}
-
-// keptBackups says what could be restored of apps that go.
-func keptBackups(c *Console, apps []*core.AppView) string {
-	n, none := 0, 0
-	var last time.Time
-	for _, a := range apps {
-		p := a.Protection
-		if p == nil || p.Backups == 0 {
-			none++
-			continue
-		}
-		n += p.Backups
-		if p.Last.After(last) {
-			last = p.Last
-		}
-	}
-	switch {
-	case n == 0:
-		return "nothing: there is no backup"
-	case len(apps) == 1:
-		return ui.Count(n, "backup") + ", the newest " + ui.When(c.now(), last, c.loc) + ": each can become a new app"
-	case none > 0:
-		return ui.Count(n, "backup") + "; " + ui.Count(none, "app") + " without any"
-	}
-	return ui.Count(n, "backup") + ": each can become a new app"
-}
-
-// deleteApps asks core to delete apps.
-func (c *Console) deleteApps(victims []*core.AppView, wait bool) tea.Cmd {
-	var ids []string
-	after := ""
-	for _, a := range victims {
-		ids = append(ids, a.ID)
-		if wait && destroyed(a) {
-			after = " · z keeps it, for " + waitWords(c.core.Settings().DeleteWait)
-		}
-	}
-	return c.askCore(core.DeleteApp, ids, after, func(ctx context.Context, id string) (core.JobView, error) {
-		return c.core.DeleteApp(ctx, c.actor, id, core.DeleteOptions{Now: !wait})
-	})
-}
 
 func (d *erase) title() string {
 	if d.what != "" && d.what != d.name {
@@ -201,10 +73,10 @@ func (d *erase) does() string { return cmp.Or(d.verb, "Delete") }
 func (d *erase) typing() bool { return true }
 
 func (d *erase) hint() string {
-	switch d.focus {
-	case onDo:
+	switch {
+	case d.focus == onDo:
 		return "enter " + strings.ToLower(d.does()) + " " + d.goes() + "   tab on   esc leave it as it is"
-	case onOption:
+	case d.focus >= onChoice:
 		return "space yes or no   tab to Cancel   esc leave it as it is"
 	}
 	return "type the name   tab to " + d.does() + "   enter or esc leave it as it is"
@@ -218,10 +90,7 @@ func (d *erase) paste(c *Console, _ string) {
 func (d *erase) key(c *Console, key, text string) tea.Cmd {
 	was := d.last
 	d.last = c.now()
-	places := focus(2)
-	if d.option != "" {
-		places = 3
-	}
+	places := onChoice + focus(len(d.choices))
 	switch {
 	case key == "tab" || key == "down":
 		d.focus = (d.focus + 1) % places
@@ -229,8 +98,8 @@ func (d *erase) key(c *Console, key, text string) tea.Cmd {
 	case key == "shift+tab" || key == "up":
 		d.focus = (d.focus + places - 1) % places
 		return nil
-	case key == "space" && d.focus == onOption:
-		d.on = !d.on
+	case key == "space" && d.focus >= onChoice:
+		d.choices[d.focus-onChoice].toggle()
 		return nil
 	case key == "enter":
 		return d.enter(c, was)
@@ -245,8 +114,8 @@ func (d *erase) key(c *Console, key, text string) tea.Cmd {
 // that text sent by accident does not delete.
 func (d *erase) enter(c *Console, last time.Time) tea.Cmd {
 	switch {
-	case d.focus == onOption:
-		d.on = !d.on
+	case d.focus >= onChoice:
+		d.choices[d.focus-onChoice].toggle()
 		return nil
 	case d.focus != onDo:
 		c.over = nil
@@ -260,7 +129,7 @@ func (d *erase) enter(c *Console, last time.Time) tea.Cmd {
 		return nil
 	}
 	c.over = nil
-	return d.yes(c, d.on && d.option != "")
+	return d.yes(c)
 }
 
 // lines draws as much of the consequences as there is room for: the worst of
@@ -272,8 +141,14 @@ func (d *erase) lines(c *Console, w, h int) ([]string, int, int) {
 		l.Reset(w)
 		about = append(about, l.Add(ui.Text, row).String())
 	}
-	foot := d.foot(c, w)
 	facts := d.blocks(c, w)
+	shown := d.choices
+	foot := d.foot(c, w, shown)
+	if len(shown) > 1 && h-len(foot.lines) < len(about)+len(facts[0]) { // victims and worst are not left out for them
+		i := int(max(d.focus, onChoice) - onChoice)
+		shown = shown[i : i+1]
+		foot = d.foot(c, w, shown)
+	}
 	room := h - len(foot.lines)
 	out := slices.Concat(about, []string{""}, slices.Concat(facts...), []string{""})
 	if len(out) > room { // as many as fit, the worst before who and where
@@ -317,8 +192,9 @@ func (d *erase) blocks(c *Console, w int) (blocks [][]string) {
 	return blocks
 }
 
-// foot is the field and the buttons; the cursor is in the first line.
-func (d *erase) foot(c *Console, w int) (foot struct {
+// foot is the field, the choices shown and the buttons; the cursor is in the
+// first line.
+func (d *erase) foot(c *Console, w int, shown []choice) (foot struct {
 	lines  []string
 	cursor int
 }) {
@@ -338,14 +214,14 @@ func (d *erase) foot(c *Console, w int) (foot struct {
 	if w >= 60 {
 		foot.lines = append(foot.lines, "")
 	}
-	if d.option != "" {
+	for _, o := range shown {
 		l.Reset(w)
-		if d.focus == onOption {
+		if d.focus >= onChoice && d.choices[d.focus-onChoice].on == o.on {
 			l.Add(ui.Accent, ui.Bar)
 		} else {
 			l.Space(1)
 		}
-		l.Add(ui.Text, map[bool]string{true: "[x] ", false: "[ ] "}[d.on]+d.option)
+		l.Add(ui.Text, map[bool]string{true: "[x] ", false: "[ ] "}[*o.on]+o.text)
 		foot.lines = append(foot.lines, l.String())
 	}
 	l.Reset(w)

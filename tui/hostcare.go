@@ -177,7 +177,7 @@ func askRemove(c *Console, on object) tea.Cmd {
 	if !ok {
 		return nil
 	}
-	d := &erase{name: h.Name, verb: "Remove", last: c.now(), yes: func(c *Console, _ bool) tea.Cmd {
+	d := &erase{name: h.Name, verb: "Remove", last: c.now(), yes: func(c *Console) tea.Cmd {
 		return c.do("host "+h.Name+" is forgotten", func(ctx context.Context) error { return c.core.RemoveHost(ctx, c.actor, h.Name) })
 	}}
 	d.field.Max = 80

@@ -51,10 +51,11 @@ func askRestore(c *Console, on object) tea.Cmd {
 		return nil
 	}
 	when := exactly(c, taken(&b))
-	d := &erase{verb: "Restore", name: a.Hostname, last: c.now(), on: true,
-		about:  "You are about to put  " + a.Hostname + "  (" + whereIs(&a) + ", owner " + a.Owner + ") back to backup " + on.id + " of " + when + ".",
-		option: "back up what is there now first: the way back if this was wrong",
-		yes: func(c *Console, safety bool) tea.Cmd {
+	safety := true
+	d := &erase{verb: "Restore", name: a.Hostname, last: c.now(),
+		about:   "You are about to put  " + a.Hostname + "  (" + whereIs(&a) + ", owner " + a.Owner + ") back to backup " + on.id + " of " + when + ".",
+		choices: []choice{{text: "back up what is there now first: the way back if this was wrong", on: &safety}},
+		yes: func(c *Console) tea.Cmd {
 			c.say(info, "asking to restore "+a.Hostname)
 			return c.begin(func(ctx context.Context) (core.JobView, error) {
 				_, j, err := c.core.RestoreBackup(ctx, c.actor, b.ID, core.RestoreRequest{NoSafety: !safety})

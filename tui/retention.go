@@ -160,7 +160,7 @@ func askPrune(c *Console, on object) tea.Cmd {
 	schedule, apps := c.pruned(on)
 	list, size := c.vault().goes(apps)
 	n := ui.Count(len(list), "backup")
-	d := &erase{verb: "Prune", name: schedule, what: n, last: c.now(), yes: func(c *Console, _ bool) tea.Cmd {
+	d := &erase{verb: "Prune", name: schedule, what: n, last: c.now(), yes: func(c *Console) tea.Cmd {
 		c.say(info, "asking to prune")
 		return c.begin(func(ctx context.Context) (core.JobView, error) { return c.core.PruneSchedule(ctx, c.actor, schedule) })
 	}}

@@ -246,7 +246,7 @@ func askUnplan(c *Console, on object) tea.Cmd {
 	}
 	was := s.ScheduleRequest
 	d := &erase{verb: "Remove", name: s.Name, last: c.now(), about: "You are about to remove schedule  " + s.Name + "  (" + strings.TrimSpace(s.Cron+" "+s.Zone) + ").",
-		yes: func(c *Console, _ bool) tea.Cmd {
+		yes: func(c *Console) tea.Cmd {
 			return c.doUndoably("schedule "+was.Name+" is removed · z brings it back", "removing schedule "+was.Name, func(ctx context.Context) error {
 				return c.core.RemoveSchedule(ctx, c.actor, was.Name)
 			}, func(ctx context.Context) error {

@@ -45,6 +45,27 @@ func TestDeleteLater(t *testing.T) {
 	expect(t, c, "nothing to take back")
 }
 
+// TestDeleteWithOrAfterABackup: a last backup can be asked for, or that the
+// backups go, too, but not both; what is lost is told accordingly.
+func TestDeleteWithOrAfterABackup(t *testing.T) {
+	s := newScripted()
+	s.world.Apps[2].Protection = &core.Protection{Backups: 3, Last: noon.Add(-2 * time.Hour)}
+	c := at(t, s, look{}, []string{"2", "down", "down", "d"})
+	expect(t, c, "no backup is made", "3 backups, the newest 2h ago", "[ ] back up first", "[ ] delete the 3 backups, too")
+	typed(c, "gitea")
+	press(c, "tab", "tab", "tab", "space")
+	expect(t, c, "[x] back up first", "but for the backup made first", "3 backups and the one made first")
+	press(c, "tab", "space")
+	expect(t, c, "[ ] back up first", "[x] delete the 3 backups, too", "what is pinned of the 3 backups")
+	press(c, "up", "enter", "up", "up")
+	expect(t, c, "[x] back up first", "[ ] delete the 3 backups, too")
+	pause(c)
+	press(c, "enter")
+	if len(s.options) != 1 || s.options[0] != (core.DeleteOptions{Backup: true}) {
+		t.Errorf("asked for %+v", s.options)
+	}
+}
+
 // TestLeavingAppsSayWhen: an app that waits to be destroyed says so wherever it
 // is shown, and z keeps it, whoever deleted it.
 func TestLeavingAppsSayWhen(t *testing.T) {
