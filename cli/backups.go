@@ -52,7 +52,7 @@ func (r *run) backups() *cobra.Command {
 		Short: "List backups, newest first, of one app or all; --scan looks for archives on the storages",
 		RunE: func(c *cobra.Command, args []string) error {
 			if len(args) > 1 {
-				return usage(c, "%s is one word too many", quote(args[1]))
+				return tooMany(c, args[1])
 			}
 			if scan {
 				return r.begun(c, wait, func() (core.JobView, error) { return r.Core.ScanBackups(c.Context(), r.Actor) }, func(j core.JobView) any { return j })
@@ -182,12 +182,14 @@ func (r *run) backupDelete() *cobra.Command {
 
 func (r *run) backupNote() *cobra.Command {
 	return &cobra.Command{
-		Use:   "backup-note BACKUP TEXT",
-		Short: "Note something beside a backup; an empty text removes the note",
-		Args:  takes("BACKUP", "TEXT"),
+		Use:   "backup-note BACKUP TEXT…",
+		Short: "Note something beside a backup; '' removes the note",
+		Args: func(c *cobra.Command, args []string) error {
+			return takes("BACKUP", "TEXT…")(c, args[:min(len(args), 2)])
+		},
 		RunE: func(c *cobra.Command, args []string) error {
 			return r.changed(c, args[0], func(id uint64) (core.BackupView, error) {
-				return r.Core.NoteBackup(c.Context(), r.Actor, id, args[1])
+				return r.Core.NoteBackup(c.Context(), r.Actor, id, strings.Join(args[1:], " "))
 			})
 		},
 	}

@@ -144,6 +144,7 @@ func TestBackupCommandsAskForWhatIsMeant(t *testing.T) {
 		err  string
 	}{
 		{"backup git --mode stop --compress gzip --storage nas --note before", 0, "backup git {Mode:stop Compress:gzip Storage:nas Note:before}", "`job 7 -f`"},
+		{"backup git --note before the upgrade", 2, "", `"the" is one word too many (over ssh a value of several words needs two pairs of quotes: --note "'two words'")`},
 		{"backups git", 0, "list git", ""},
 		{"backups a b", 2, "", "one word too many"},
 		{"backups --scan", 0, "scan", ""},
@@ -154,10 +155,13 @@ func TestBackupCommandsAskForWhatIsMeant(t *testing.T) {
 		{"restore twelve --yes", 2, "", `"twelve" is not the number of a backup`},
 		{"backup-delete 12", 2, "", "this deletes the backup of git from 10h ago (add --yes"},
 		{"backup-delete 12 --yes --wait", 0, "delete 12", ""},
-		{"backup-note 12 keep", 0, "note 12 keep", ""},
+		{"backup-note 12 keep it", 0, "note 12 keep it", ""},
+		{"backup-note 12", 2, "", "TEXT… is missing"},
 		{"pin 12", 0, "pin 12 true", ""},
 		{"pin 12 --off", 0, "pin 12 false", ""},
 		{"schedules add weekly --cron @weekly --tag git,dev --keep-last 3", 0, fmt.Sprintf("save \"\" %+v", core.ScheduleRequest{Name: "weekly", Cron: "@weekly", Which: core.TaggedApps, Of: []string{"git", "dev"}, Keep: core.Retention{Last: 3}}), ""},
+		{"schedules add early --cron 0 2 * * 1 --keep-last 3", 0, fmt.Sprintf("save \"\" %+v", core.ScheduleRequest{Name: "early", Cron: "0 2 * * 1", Keep: core.Retention{Last: 3}}), ""},
+		{"schedules add early --cron 0 2 * *", 2, "", "one word too many"},
 		{"schedules add weekly --all --tag x", 2, "", "exclude each other"},
 		{"schedules edit nightly --paused --keep-weekly 0", 0, fmt.Sprintf("save \"nightly\" %+v", core.ScheduleRequest{Name: "nightly", Cron: "0 2 * * *", Zone: "Europe/Rome", Paused: true, Which: core.ListedApps, Of: []string{"git"}, Mode: "snapshot", Compress: "zstd", Keep: core.Retention{Daily: 7}}), ""},
 		{"schedules edit nightly --all --name all", 0, fmt.Sprintf("save \"nightly\" %+v", core.ScheduleRequest{Name: "all", Cron: "0 2 * * *", Zone: "Europe/Rome", Which: core.AllApps, Mode: "snapshot", Compress: "zstd", Keep: keep}), ""},

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"proximity/core"
 )
@@ -95,10 +96,23 @@ func takes(names ...string) cobra.PositionalArgs {
 			return usage(c, "%s is missing", names[len(args)])
 		}
 		if len(args) > len(names) {
-			return usage(c, "%s is one word too many", quote(args[len(names)]))
+			return tooMany(c, args[len(names)])
 		}
 		return nil
 	}
+}
+
+// tooMany refuses a word that belongs nowhere. ssh joins a command's words with
+// spaces: quotes around a value of several words are gone when it arrives.
+func tooMany(c *cobra.Command, word string) error {
+	err := usage(c, "%s is one word too many", quote(word)).(*core.Error)
+	c.Flags().Visit(func(f *pflag.Flag) {
+		switch f.Value.Type() {
+		case "string", "stringArray":
+			err.Hint = "over ssh a value of several words needs two pairs of quotes: --" + f.Name + " \"'two words'\""
+		}
+	})
+	return err
 }
 
 // number reads a job's number; "#3" is one, too.

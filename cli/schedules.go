@@ -125,12 +125,22 @@ func (f *scheduleFlags) onto(c *cobra.Command, to core.ScheduleRequest) (core.Sc
 	return to, nil
 }
 
+// takesName demands a schedule's name. The five words of a cron expression
+// arrive apart over ssh: those after the first are taken back to it.
+func (f *scheduleFlags) takesName(c *cobra.Command, args []string) error {
+	if len(args) == 5 && len(strings.Fields(f.req.Cron)) == 1 {
+		f.req.Cron = strings.Join(append([]string{f.req.Cron}, args[1:]...), " ")
+		args = args[:1]
+	}
+	return takes("NAME")(c, args)
+}
+
 func (r *run) scheduleAdd() *cobra.Command {
 	f := &scheduleFlags{}
 	c := &cobra.Command{
 		Use:   "add NAME --cron 'M H D M W' [--zone Z] [--owner O | --tag T | --app A] [--storage S] [--keep-daily N]…",
 		Short: "Plan backups",
-		Args:  takes("NAME"),
+		Args:  f.takesName,
 		RunE: func(c *cobra.Command, args []string) error {
 			req, err := f.onto(c, core.ScheduleRequest{Name: args[0]})
 			if err != nil {
@@ -148,7 +158,7 @@ func (r *run) scheduleEdit() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "edit NAME [--name NEW] [--cron …] [--paused | --resume] …",
 		Short: "Change a schedule; what is not given stays",
-		Args:  takes("NAME"),
+		Args:  f.takesName,
 		RunE: func(c *cobra.Command, args []string) error {
 			s, err := r.schedule(c, args[0])
 			if err != nil {
@@ -233,7 +243,7 @@ func (r *run) schedulePreview() *cobra.Command {
 		Short: "Show which backups a prune would remove, and why the others stay",
 		RunE: func(c *cobra.Command, args []string) error {
 			if len(args) > 1 {
-				return usage(c, "%s is one word too many", quote(args[1]))
+				return tooMany(c, args[1])
 			}
 			marks, err := r.Core.PreviewPrune(c.Context(), r.Actor, strings.Join(args, ""))
 			if err != nil {
