@@ -243,7 +243,7 @@ func classify(err error) jobs.Verdict {
 	case is(pve.ErrUnreachable, ErrUnreachable):
 		return jobs.Verdict{Kind: jobs.Wait, Reason: hostIn(err), Hint: hint} // the same for all jobs that wait for one host: the engine looks for them together
 	case errors.As(err, &turns):
-		return jobs.Verdict{Kind: jobs.Wait, Reason: turns.what}
+		return jobs.Verdict{Kind: jobs.Wait, Reason: turns.what, Calm: true}
 	case is(pve.ErrTimeout, pve.ErrLocked, pve.ErrNoQuorum, pve.ErrBusy, pve.ErrTaskLost, pve.ErrChanged, errPassing, context.DeadlineExceeded):
 		return jobs.Verdict{Kind: jobs.Retry, Reason: err.Error(), Hint: hint}
 	case is(pve.ErrPermission, pve.ErrAuth):

@@ -115,6 +115,57 @@ func TestAScheduleBacksItsAppsUpAndPrunes(t *testing.T) {
 	}
 }
 
+// A run waits for an app that is busy: quietly, saying so once.
+func TestAScheduleWaitsForABusyApp(t *testing.T) {
+	t.Parallel()
+	sim := startSim(t, pvesim.Options{TaskTime: 0.01})
+	cfg := testConfig(t.TempDir())
+	held, release := make(chan struct{}), make(chan struct{})
+	cfg.atStep = func(kind, step, when string) error {
+		if kind == "clone" && when == "begin" {
+			select {
+			case held <- struct{}{}:
+				<-release
+			case <-release:
+			}
+		}
+		return nil
+	}
+	r := openRig(t, cfg)
+	r.connect(sim)
+	r.running("adminer", "one")
+	r.running("adminer", "two")
+	_, clone, err := r.CloneApp(t.Context(), admin, "two", CloneRequest{Hostname: "three"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	<-held
+	r.saved(ScheduleRequest{Name: "nightly", Cron: "0 2 * * *", Which: ListedApps, Of: []string{"one", "two"}})
+	run, err := r.RunSchedule(t.Context(), admin, "nightly")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.until("it waits for one backup", func() bool {
+		j, _ := r.Job(t.Context(), admin, run.ID)
+		return strings.Contains(j.Waiting, "1 of 2 backups")
+	})
+	r.did(RestartApp, "one") // time for many looks
+	close(release)
+	r.succeeds(clone)
+	r.succeeds(run)
+	log, err := r.JobLog(t.Context(), admin, run.ID, 0, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	last := ""
+	for _, l := range log {
+		if l.Level != "info" || l.Text == last {
+			t.Errorf("%s: %s after %s", l.Level, l.Text, last)
+		}
+		last = l.Text
+	}
+}
+
 // The last good backup of an app stays, whatever the rules say, and so does what
 // others made.
 func TestThePruneNeverTakesTheLast(t *testing.T) {

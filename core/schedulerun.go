@@ -130,7 +130,15 @@ func (c *Core) backUpOne(r *jobs.Run[runningSchedule], a *scheduledApp) error {
 // its turn comes later; an app that cannot be backed up is skipped.
 func (c *Core) beginOne(r *jobs.Run[runningSchedule], a *scheduledApp) error {
 	d := r.Data
-	err := r.Save(func(tx *store.Tx) error {
+	occupied := false
+	err := c.store.View(func(tx *store.Tx) (err error) { // before anything is written: this is asked every few seconds
+		_, occupied, err = c.engine.Busy(tx, a.ID)
+		return err
+	})
+	if err != nil || occupied {
+		return err
+	}
+	err = r.Save(func(tx *store.Tx) error {
 		s, err := c.scheduleTable.Get(tx, store.Key(d.Schedule))
 		if err != nil {
 			return err

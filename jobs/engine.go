@@ -32,6 +32,15 @@ type Verdict struct {
 	Kind   VerdictKind
 	Reason string // shown; "" means the error's text. For Wait it completes "waiting for …" ("host homelab")
 	Hint   string // what to do about it
+	Calm   bool   // for Wait: all is as it should be, and the log says so
+}
+
+// level is how loud the log says why a job waits.
+func (v Verdict) level() Level {
+	if v.Calm {
+		return Info
+	}
+	return Warning
 }
 
 // Options say how an engine works. The zero value is usable.

@@ -282,7 +282,7 @@ func (l *live) stepFailed(j Job, err error) *pause {
 	case v.Kind == Wait:
 		return l.settle(&pause{until: l.until(l.e.o.WaitEvery), reason: v.Reason}, func(j *Job, say sayFunc) {
 			j.wait(v.Reason)
-			say(Warning, st.Name, waitText(v, err))
+			say(v.level(), st.Name, waitText(v, err))
 		})
 	case v.Kind == Retry && j.Attempt < l.flow.retries:
 		at := l.until(l.flow.backoff(j.Attempt))
@@ -394,7 +394,7 @@ func (l *live) undoFailed(j Job, err error) *pause {
 	case v.Kind == Wait:
 		return l.settle(&pause{until: l.until(l.e.o.WaitEvery), reason: v.Reason}, func(j *Job, say sayFunc) {
 			j.wait(v.Reason)
-			say(Warning, name, "undoing: "+waitText(v, err))
+			say(v.level(), name, "undoing: "+waitText(v, err))
 		})
 	case v.Kind == Retry && j.Attempt+1 < undoAttempts:
 		at := l.until(undoBackoff(j.Attempt))
