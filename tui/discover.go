@@ -42,13 +42,13 @@ const foundFresh = time.Minute
 func newDiscover() *discover {
 	return &discover{table: ui.NewTable(
 		ui.Column{Title: "CT", Width: 6, Right: true, Sorts: true},
-		ui.Column{Title: "NAME", Width: 12, Flex: true, Most: 26, Sorts: true},
+		ui.Column{Title: "NAME", Width: 12, Flex: true, Most: 18, Sorts: true},
 		ui.Column{Title: "NODE", Width: 8, Drop: 3, Sorts: true},
 		ui.Column{Title: "STATE", Width: 11, Drop: 2, Sorts: true},
 		ui.Column{Title: "OS", Width: 8, Drop: 6},
 		ui.Column{Title: "CPU MEM DISK", Width: 15, Drop: 5},
 		ui.Column{Title: "LOOKS LIKE", Width: 14, Flex: true, Most: 34, Drop: 1, Sorts: true},
-		ui.Column{Title: "ADOPT AS", Width: 14, Flex: true, Most: 26, Drop: 4},
+		ui.Column{Title: "ADOPT AS", Width: 12, Flex: true, Most: 16, Drop: 4},
 	)}
 }
 
