@@ -349,14 +349,35 @@ func (b *bring) awaitDependency(dep string, d types.ServiceDependency) error {
 	return nil
 }
 
+// fairLimit ends ctx with context.DeadlineExceeded as its cause after d, counted in turns that everything else that
+// goes on here gets, too: a machine so busy that a probe's turn comes late makes the limit as late. It ends with ctx.
+func fairLimit(ctx context.Context, d time.Duration) context.Context {
+	const turn = 10 * time.Millisecond
+	limited, end := context.WithCancelCause(ctx)
+	go func() {
+		ticker := time.NewTicker(turn) // a turn that comes late is one turn, however late
+		defer ticker.Stop()
+		for range max(1, d/turn) {
+			select {
+			case <-ticker.C:
+			case <-ctx.Done():
+				end(ctx.Err())
+				return
+			}
+		}
+		end(context.DeadlineExceeded)
+	}()
+	return limited
+}
+
 // wait is up --wait: healthy where there is a check, running where there is none.
 func (b *bring) wait() error {
-	ctx, cancel := b.ctx, func() {}
+	ctx, cancel := context.WithCancel(b.ctx)
+	defer cancel()
 	limit, _ := strconv.Atoi(b.o.set["wait-timeout"])
 	if limit > 0 { // scaled, but never so short that a busy machine alone could miss it
-		ctx, cancel = context.WithTimeout(b.ctx, max(b.e.Kernel.Scale(time.Duration(limit)*time.Second), time.Second))
+		ctx = fairLimit(ctx, max(b.e.Kernel.Scale(time.Duration(limit)*time.Second), time.Second))
 	}
-	defer cancel()
 	list := b.containers()
 	for _, c := range list {
 		b.step("Container", c.Name, "Waiting")
@@ -380,7 +401,7 @@ func (b *bring) wait() error {
 			return c.HealthStatus == "healthy"
 		})
 		switch {
-		case errors.Is(err, context.DeadlineExceeded):
+		case err != nil && errors.Is(context.Cause(ctx), context.DeadlineExceeded):
 			return exitError{1, fmt.Sprintf("application not healthy after %s", time.Duration(limit)*time.Second)}
 		case err != nil:
 			return err
