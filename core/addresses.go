@@ -53,7 +53,7 @@ func (c *Core) refreshAddresses(ctx context.Context, known map[string]int64) {
 			continue
 		}
 		budget--
-		addr, err := c.guestIP(ctx, l, a)
+		addr, _, err := c.guestIP(ctx, l, a)
 		if err != nil || !addr.IsValid() {
 			continue
 		}
@@ -71,28 +71,29 @@ func (c *Core) refreshAddresses(ctx context.Context, known map[string]int64) {
 }
 
 // guestIP is the first address of the container inside the guest networks, IPv4
-// first; the zero Addr while it has none.
-func (c *Core) guestIP(ctx context.Context, l *liveHost, a app) (netip.Addr, error) {
+// first; the zero Addr while it has none. outside is one that it has elsewhere.
+func (c *Core) guestIP(ctx context.Context, l *liveHost, a app) (inside, outside netip.Addr, err error) {
 	faces, err := l.client.Interfaces(ctx, c.nodeOf(l, a), a.VMID)
 	if err != nil {
-		return netip.Addr{}, err
+		return inside, outside, err
 	}
-	var v6 netip.Addr
 	for _, f := range faces {
 		if f.Name == "lo" || isDocker(f) {
 			continue
 		}
 		for _, p := range f.Addresses {
 			switch addr := p.Addr(); {
-			case addr.IsLinkLocalUnicast() || !c.guestAddress(addr):
+			case addr.IsLinkLocalUnicast():
+			case !c.guestAddress(addr):
+				outside = addr
 			case addr.Is4():
-				return addr, nil
-			case !v6.IsValid():
-				v6 = addr
+				return addr, outside, nil
+			case !inside.IsValid():
+				inside = addr
 			}
 		}
 	}
-	return v6, nil
+	return inside, outside, nil
 }
 
 // isDocker reports a bridge or veth that docker makes inside the container.

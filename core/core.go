@@ -55,6 +55,7 @@ type Pace struct {
 	Backoff   time.Duration // first pause before a retry, default 60 s
 
 	Settled    time.Duration // without a job of ours before an app counts as changed by others, default 30 s
+	Outside    time.Duration // that a container may have no address but ones outside the guest networks, default 30 s
 	DeleteWait time.Duration // before what is deleted is destroyed; default: the setting
 }
 
@@ -71,6 +72,7 @@ func (p Pace) withDefaults() Pace {
 	set(&p.HostRetry, 5*time.Second)
 	set(&p.Backoff, time.Minute)
 	set(&p.Settled, 30*time.Second)
+	set(&p.Outside, 30*time.Second)
 	return p
 }
 

@@ -391,3 +391,22 @@ func TestDeleteNeverTouchesAContainerThatIsNotOurs(t *testing.T) {
 	}
 	t.Error("a container without our marks was destroyed")
 }
+
+// A container whose address no port may lead to is told apart from one that
+// has none, and not waited for.
+func TestAnAddressOutsideTheGuestNetworksIsNamed(t *testing.T) {
+	t.Parallel()
+	sim := startSim(t, pvesim.Options{TaskTime: 0.01})
+	cfg := testConfig(t.TempDir())
+	cfg.GuestNetworks = []string{"10.0.0.0/8"}
+	r := openRig(t, cfg)
+	r.connect(sim)
+	_, job := r.deploy(DeployRequest{CatalogID: "adminer", Hostname: "tool"})
+	j := r.end(job.ID)
+	if j.State != "failed" || !strings.Contains(j.Error, "has the address 127.") || !strings.Contains(j.Error, "not among the guest networks (10.0.0.0/8)") || !strings.Contains(j.Hint, "guest-networks") {
+		t.Errorf("it ended %s: %s (%s)", j.State, j.Error, j.Hint)
+	}
+	if got := managed(sim); len(got) > 0 {
+		t.Errorf("left behind: %+v", got)
+	}
+}

@@ -5,7 +5,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"slices"
+	"strings"
 	"time"
 
 	"proximity/core/catalog"
@@ -191,10 +193,13 @@ func (d *work[D]) say(m *meter, line string) {
 
 // network waits until the container has an address that ports may lead to.
 func (d *work[D]) network(ctx context.Context) error {
-	for {
-		addr, err := d.c.guestIP(ctx, d.host, d.app)
+	for begun := time.Now(); ; {
+		addr, outside, err := d.c.guestIP(ctx, d.host, d.app)
 		if err != nil {
 			return err
+		}
+		if !addr.IsValid() && outside.IsValid() && time.Since(begun) > d.c.cfg.Pace.Outside {
+			return d.elsewhere(outside)
 		}
 		if addr.IsValid() {
 			if addr.String() == d.app.Address {
@@ -207,6 +212,13 @@ func (d *work[D]) network(ctx context.Context) error {
 			return d.addressless(err)
 		}
 	}
+}
+
+// elsewhere is the error of a container whose address no port may lead to.
+func (d *work[D]) elsewhere(addr netip.Addr) error {
+	networks := strings.Join(d.c.Settings().GuestNetworks, " ")
+	return &Error{Kind: ErrFailed, Text: fmt.Sprintf("CT %d has the address %s, which is not among the guest networks (%s)", d.app.VMID, addr, networks),
+		Hint: "if ports may lead there, an admin adds its network with `settings set guest-networks`, or to the server's --guest-network where it has that"}
 }
 
 func (d *work[D]) addressless(err error) error {

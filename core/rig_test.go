@@ -22,7 +22,7 @@ var admin = Actor{User: "admin", Role: RoleAdmin, Via: ViaLocal}
 
 // fastPace makes everything that waits for real things look often.
 var fastPace = Pace{TaskPoll: 15 * time.Millisecond, Watched: 30 * time.Millisecond, Idle: 60 * time.Millisecond,
-	Return: 200 * time.Millisecond, HostRetry: 50 * time.Millisecond, Backoff: 30 * time.Millisecond, Settled: 20 * time.Millisecond, DeleteWait: 40 * time.Millisecond}
+	Return: 200 * time.Millisecond, HostRetry: 50 * time.Millisecond, Backoff: 30 * time.Millisecond, Settled: 20 * time.Millisecond, Outside: 100 * time.Millisecond, DeleteWait: 40 * time.Millisecond}
 
 // startSim starts a simulated cluster that ends with the test.
 func startSim(t testing.TB, o pvesim.Options) *pvesim.Cluster {
