@@ -25,9 +25,9 @@ type World struct {
 type Totals struct {
 	CPU                float64 // 0..1 of all cores
 	Cores              float64
-	Mem, MaxMem        int64   // bytes
-	Disk, MaxDisk      int64   // bytes
-	NetIn, NetOut      float64 // bytes per second, all running guests
+	Mem, MaxMem        int64    // bytes
+	Disk, MaxDisk      int64    // bytes
+	Net                *Traffic // of all running guests; nil = not known
 	NodesOnline, Nodes int
 	Known              bool // false until any host has answered
 	Stale              bool // some of it is older than the last cycle
@@ -64,24 +64,27 @@ type Alert struct {
 // Metrics are measured numbers of a guest or node. A nil *Metrics means that
 // they are not known.
 type Metrics struct {
-	CPU     float64 `json:"cpu"` // 0..1 of its cores
-	Cores   float64 `json:"cores"`
-	Mem     int64   `json:"mem"`      // bytes
-	MaxMem  int64   `json:"max_mem"`  // bytes
-	Disk    int64   `json:"disk"`     // bytes
-	MaxDisk int64   `json:"max_disk"` // bytes
-	Uptime  int64   `json:"uptime"`   // seconds
-	NetIn   float64 `json:"net_in"`   // bytes per second
-	NetOut  float64 `json:"net_out"`  // bytes per second
+	CPU     float64  `json:"cpu"` // 0..1 of its cores
+	Cores   float64  `json:"cores"`
+	Mem     int64    `json:"mem"`      // bytes
+	MaxMem  int64    `json:"max_mem"`  // bytes
+	Disk    int64    `json:"disk"`     // bytes
+	MaxDisk int64    `json:"max_disk"` // bytes
+	Uptime  int64    `json:"uptime"`   // seconds
+	Net     *Traffic `json:"net"`      // of a node that of its guests; nil = not known
+}
+
+// Traffic are rates in bytes per second.
+type Traffic struct {
+	In  float64 `json:"in"`
+	Out float64 `json:"out"`
 }
 
 // Sample is one point of a short history.
 type Sample struct {
-	At     time.Time
-	CPU    float64 // 0..1
-	Mem    float64 // 0..1
-	NetIn  float64 // bytes per second
-	NetOut float64 // bytes per second
+	At  time.Time
+	CPU float64 // 0..1
+	Mem float64 // 0..1
 }
 
 // AppStatus is the state of an app.

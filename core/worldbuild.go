@@ -160,16 +160,23 @@ func (c *Core) appView(a app, s *pve.Snapshot) AppView {
 	if g.Status == "running" {
 		v.Metrics = &Metrics{CPU: g.CPU, Cores: g.MaxCPU, Mem: g.Mem, MaxMem: g.MaxMem, Disk: g.Disk, MaxDisk: g.MaxDisk, Uptime: g.Uptime}
 		if err == nil {
-			if hist := l.poller.History("lxc/" + strconv.Itoa(a.VMID)); len(hist) > 0 {
-				last := hist[len(hist)-1]
-				v.Metrics.NetIn, v.Metrics.NetOut = last.NetIn, last.NetOut
-			}
+			v.Metrics.Net = l.traffic("lxc/" + strconv.Itoa(a.VMID))
 		}
 	}
 	if now := drift(a, s); now != a.Status {
 		v.Drift = map[AppStatus]string{StatusStopped: "stopped outside Proximity", StatusRunning: "started outside Proximity"}[now]
 	}
 	return v
+}
+
+// traffic is the latest rate of a node or guest; nil = not known.
+func (l *liveHost) traffic(of string) *Traffic {
+	hist := l.poller.History(of)
+	if len(hist) == 0 || !hist[len(hist)-1].NetKnown {
+		return nil
+	}
+	last := hist[len(hist)-1]
+	return &Traffic{In: last.NetIn, Out: last.NetOut}
 }
 
 func hostView(h host, s *pve.Snapshot) HostView {
@@ -213,10 +220,7 @@ func (c *Core) nodeViews(l *liveHost, s *pve.Snapshot, records []app, promised p
 		}
 		if n.Online && n.MaxMem > 0 {
 			v.Metrics = &Metrics{CPU: n.CPU, Cores: n.MaxCPU, Mem: n.Mem, MaxMem: n.MaxMem, Disk: n.Disk, MaxDisk: n.MaxDisk, Uptime: n.Uptime}
-			if hist := l.poller.History("node/" + n.Name); len(hist) > 0 {
-				last := hist[len(hist)-1]
-				v.Metrics.NetIn, v.Metrics.NetOut = last.NetIn, last.NetOut
-			}
+			v.Metrics.Net = l.traffic("node/" + n.Name)
 			v.Promised = promised.memory[l.rec.Name+"/"+n.Name]
 			free := NodeFit{Host: l.rec.Name}
 			free.room(s, n, promised)
@@ -273,8 +277,13 @@ func (w *World) total(snaps map[string]*pve.Snapshot) {
 		t.Cores += n.Metrics.Cores
 		t.Mem += n.Metrics.Mem
 		t.MaxMem += n.Metrics.MaxMem
-		t.NetIn += n.Metrics.NetIn
-		t.NetOut += n.Metrics.NetOut
+		if net := n.Metrics.Net; net != nil {
+			if t.Net == nil {
+				t.Net = &Traffic{}
+			}
+			t.Net.In += net.In
+			t.Net.Out += net.Out
+		}
 	}
 	if t.Cores > 0 {
 		t.CPU /= t.Cores
@@ -404,7 +413,7 @@ func (c *Core) samples(hostName, key string) []Sample {
 	}
 	var out []Sample
 	for _, s := range l.poller.History(key) {
-		out = append(out, Sample(s))
+		out = append(out, Sample{At: s.At, CPU: s.CPU, Mem: s.Mem})
 	}
 	return out
 }
@@ -432,8 +441,6 @@ func (c *Core) hostHistory(name string) []Sample {
 				d.At = s.At
 				d.CPU += s.CPU
 				d.Mem += s.Mem
-				d.NetIn += s.NetIn
-				d.NetOut += s.NetOut
 			}
 		}
 	}

@@ -423,11 +423,7 @@ func (p *app) gauges(c *Console, w int) section {
 	row("DISK", diskShare(m), ui.Bytes(m.Disk)+" of "+ui.Bytes(m.MaxDisk), nil)
 	l := c.theme.NewLine(w)
 	l.Space(2).Cell(ui.Muted, "NET", 6)
-	if known {
-		l.Add(ui.Text, "in "+ui.Rate(m.NetIn)+"  out "+ui.Rate(m.NetOut))
-	} else {
-		l.Add(ui.Muted, ui.Unknown)
-	}
+	rates(l, m.Net, a.Stale)
 	s.lines = append(s.lines, l.String())
 	return s
 }

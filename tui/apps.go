@@ -192,7 +192,7 @@ func (c *Console) leaving(a *core.AppView) string {
 // jobLine is a job in a line: "installing docker (step 4 of 13) 64%".
 func jobLine(j *core.JobRef) string {
 	if j.Waiting != "" {
-		return j.Kind + " waits: " + j.Waiting
+		return j.Kind + ": " + j.Waiting
 	}
 	s := j.Title
 	if j.Steps > 0 {
@@ -421,7 +421,7 @@ func (r *appRows) Joined(l *ui.Line, i, width int) bool {
 // progressCell is a job's progress in a cell: number, bar and step as they fit.
 func progressCell(l *ui.Line, j *core.JobRef, width int) {
 	if j.Waiting != "" && width >= 20 {
-		l.Cell(ui.Busy, "waits: "+j.Waiting, width)
+		l.Cell(ui.Busy, j.Waiting, width)
 		return
 	}
 	bar := min(14, width-6)

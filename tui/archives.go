@@ -74,7 +74,7 @@ func (k *archives) strip(c *Console, w int) []string {
 	j, working := c.workOn(b)
 	switch {
 	case working && j.Waiting != "":
-		l.Add(ui.Busy, "waits: "+j.Waiting)
+		l.Add(ui.Busy, j.Waiting)
 	case working:
 		l.Add(ui.Busy, j.Title+": "+jobStep(&j)).Add(ui.Muted, " · job "+jobID(j.ID)+", t stops it")
 	case b.Status == core.BackupFailed:

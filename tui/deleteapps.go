@@ -198,4 +198,3 @@ func (c *Console) deleteApps(victims []*core.AppView, o core.DeleteOptions) tea.
 		return c.core.DeleteApp(ctx, c.actor, id, o)
 	})
 }
-

@@ -149,7 +149,7 @@ func outcome(c *Console, w int, j *core.JobView) []string {
 		}
 	}
 	if j.Waiting != "" {
-		text := j.Waiting
+		text := strings.TrimPrefix(j.Waiting, "waiting ")
 		if wait := j.RetryAt.Sub(c.now()); wait > 0 {
 			text += " · next try in " + ui.Span(wait)
 		}
@@ -266,7 +266,7 @@ func (r *jobRows) Cell(l *ui.Line, i, col, width int, selected bool) {
 		case j.Ended:
 			l.Cell(ui.Muted, "", width)
 		case j.Waiting != "":
-			l.Cell(ui.Muted, "waits: "+j.Waiting, width)
+			l.Cell(ui.Muted, strings.TrimPrefix(j.Waiting, "waiting "), width)
 		case width >= 12:
 			l.Gauge(ui.Chart, j.Progress, width-6).Right(ui.Text, ui.Percent(j.Progress), 6)
 		default:

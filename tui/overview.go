@@ -305,12 +305,21 @@ func (p *overview) cluster(c *Console, w int) []string {
 	row("DISK", part(t.Disk, t.MaxDisk), ui.Bytes(t.Disk)+" of "+ui.Bytes(t.MaxDisk), nil)
 	l := c.theme.NewLine(w)
 	l.Space(3).Cell(ui.Muted, "NET", 6)
-	if t.Known {
-		l.Add(ui.Muted, "in ").Cell(ui.Text, ui.Rate(t.NetIn), 9).Add(ui.Muted, "out ").Add(ui.Text, ui.Rate(t.NetOut))
-	} else {
-		l.Add(ui.Muted, ui.Unknown)
-	}
+	rates(l, t.Net, t.Stale)
 	return append(out, l.String())
+}
+
+// rates draws traffic: that of a host that is away in parentheses.
+func rates(l *ui.Line, t *core.Traffic, stale bool) {
+	if t == nil {
+		l.Add(ui.Muted, ui.Unknown)
+		return
+	}
+	role, in, out := ui.Text, ui.Rate(t.In), ui.Rate(t.Out)
+	if stale {
+		role, in, out = ui.Stale, "("+in+")", "("+out+")"
+	}
+	l.Add(ui.Muted, "in ").Cell(role, in, 9).Add(ui.Muted, "out ").Add(role, out)
 }
 
 func part(n, of int64) float64 {
@@ -362,10 +371,6 @@ func (p *overview) totals(c *Console, w int) []string {
 	b.Space(1)
 	one(b, "DISK", part(t.Disk, t.MaxDisk), bar)
 	b.Space(2).Cell(ui.Muted, "NET", 5)
-	if t.Known {
-		b.Add(ui.Text, "in "+ui.Rate(t.NetIn)+"  out "+ui.Rate(t.NetOut))
-	} else {
-		b.Add(ui.Muted, ui.Unknown)
-	}
+	rates(b, t.Net, t.Stale)
 	return []string{a.String(), b.String()}
 }

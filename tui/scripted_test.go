@@ -519,7 +519,7 @@ func deploySteps(at int) []core.StepView {
 const mib = int64(1) << 20
 
 func running(cpu float64, mem, max int64, up time.Duration) *core.Metrics {
-	return &core.Metrics{CPU: cpu, Cores: 2, Mem: mem * mib, MaxMem: max * mib, Disk: 6200 * mib, MaxDisk: 20480 * mib, Uptime: int64(up.Seconds()), NetIn: 12e3, NetOut: 40e3}
+	return &core.Metrics{CPU: cpu, Cores: 2, Mem: mem * mib, MaxMem: max * mib, Disk: 6200 * mib, MaxDisk: 20480 * mib, Uptime: int64(up.Seconds()), Net: &core.Traffic{In: 12e3, Out: 40e3}}
 }
 
 // homelab is a world with a bit of everything: good, busy, broken, stale.
@@ -567,7 +567,7 @@ func homelab() *core.World {
 	}
 	w.Jobs = []core.JobView{
 		{ID: 482, Kind: "deploy", Title: "deploy jellyfin", AppID: jelly.ID, Target: "jellyfin", Owner: "ops", State: "running", Progress: 0.64, Step: 7, Steps: deploySteps(7), CreatedAt: ago(134 * time.Second), StartedAt: ago(134 * time.Second)},
-		{ID: 483, Kind: "deploy", Title: "deploy notes", Target: "notes", Owner: "dev", State: "waiting", Waiting: "barn does not answer", RetryAt: noon.Add(40 * time.Second), CreatedAt: ago(66 * time.Second), StartedAt: ago(66 * time.Second), Step: 1, Steps: deploySteps(1)},
+		{ID: 483, Kind: "deploy", Title: "deploy notes", Target: "notes", Owner: "dev", State: "waiting", Waiting: "waiting for host barn", RetryAt: noon.Add(40 * time.Second), CreatedAt: ago(66 * time.Second), StartedAt: ago(66 * time.Second), Step: 1, Steps: deploySteps(1)},
 		{ID: 480, Kind: "deploy", Title: "deploy paperless", AppID: "paperless-0000006d", Owner: "ops", State: "succeeded", Ended: true, Progress: 1, CreatedAt: ago(12 * time.Minute), StartedAt: ago(12 * time.Minute), EndedAt: ago(10 * time.Minute), Steps: deploySteps(13), Step: 12},
 		{ID: 471, Kind: "deploy", Title: "deploy uptime-kuma", AppID: kuma.ID, Owner: "dev", State: "failed", Ended: true, Error: "the app did not answer on port 3001 within 5 minutes", Hint: "look at its log with l, or delete it and deploy again", Left: "container 115 on pve1 is left for you to look at", CreatedAt: ago(5 * time.Hour), StartedAt: ago(5 * time.Hour), EndedAt: ago(5*time.Hour - 7*time.Minute), Step: 10, Steps: deploySteps(10)},
 		{ID: 460, Kind: "deploy", Title: "deploy blog", AppID: blog.ID, Owner: "dev", State: "cancelled", Ended: true, CancelBy: "dev", CreatedAt: ago(70 * time.Hour), StartedAt: ago(70 * time.Hour), EndedAt: ago(70*time.Hour - 48*time.Second)},
@@ -578,7 +578,7 @@ func homelab() *core.World {
 		{Level: "warning", Text: "storage nas on pve1 is 96 % full", Since: ago(26 * time.Hour), Object: "node/homelab/pve1"},
 	}
 	w.Protected, w.BackupsRev = core.Protected{Apps: 8, Protected: 6, Newest: ago(12 * time.Hour), Oldest: ago(36 * time.Hour), Next: noon.Add(11*time.Hour + 28*time.Minute), Schedules: 1}, 1
-	w.Totals = core.Totals{CPU: 0.31, Cores: 24, Mem: 59 << 30, MaxMem: 96 << 30, Disk: 138 << 30, MaxDisk: 200 << 30, NetIn: 12.4e6, NetOut: 3.1e6, NodesOnline: 2, Nodes: 3, Known: true, Stale: false}
+	w.Totals = core.Totals{CPU: 0.31, Cores: 24, Mem: 59 << 30, MaxMem: 96 << 30, Disk: 138 << 30, MaxDisk: 200 << 30, Net: &core.Traffic{In: 12.4e6, Out: 3.1e6}, NodesOnline: 2, Nodes: 3, Known: true, Stale: false}
 	return w
 }
 

@@ -46,7 +46,7 @@ func (h *fakeHost) taken() []time.Duration {
 func oneGuest(cpu float64, netIn int64) Resources {
 	return Resources{
 		Nodes:  []Node{{Name: "pve1", Online: true, Status: "online", CPU: 0.5, Mem: 1, MaxMem: 2}},
-		Guests: []Guest{{VMID: 100, Type: "lxc", Status: "running", CPU: cpu, Mem: 1, MaxMem: 4, NetIn: netIn}, {VMID: 101, Type: "lxc", Status: "stopped"}},
+		Guests: []Guest{{VMID: 100, Type: "lxc", Node: "pve1", Status: "running", CPU: cpu, Mem: 1, MaxMem: 4, NetIn: netIn}, {VMID: 101, Type: "lxc", Status: "stopped"}},
 	}
 }
 
@@ -304,24 +304,24 @@ func TestRatesComeFromCountersThatMoveRarely(t *testing.T) {
 			time.Sleep(2 * time.Second)
 		}
 		samples := p.History("lxc/100")
-		if got := samples[0].NetIn; got != 0 {
-			t.Errorf("the first sample has a rate of %v", got)
+		if samples[0].NetKnown {
+			t.Errorf("the first sample has a rate of %v", samples[0].NetIn)
 		}
-		for _, s := range samples[20:] {
-			if s.NetIn < 900 || s.NetIn > 1100 {
+		for _, s := range append(samples[20:], p.History("node/pve1")[20:]...) {
+			if s.NetIn < 900 || s.NetIn > 1100 || !s.NetKnown {
 				t.Errorf("rate is %v bytes/s, want 1000", s.NetIn)
 			}
 		}
 		time.Sleep(30 * time.Second) // nothing moves any more
 		samples = p.History("lxc/100")
-		if got := samples[len(samples)-1].NetIn; got != 0 {
-			t.Errorf("a rate of %v without traffic", got)
+		if last := samples[len(samples)-1]; last.NetIn != 0 || !last.NetKnown {
+			t.Errorf("without traffic: %+v", last)
 		}
 		h.set(oneGuest(0, 5), nil) // started anew
 		time.Sleep(3 * time.Second)
 		samples = p.History("lxc/100")
-		if got := samples[len(samples)-1].NetIn; got != 0 {
-			t.Errorf("a rate of %v after a restart", got)
+		if last := samples[len(samples)-1]; last.NetIn != 0 || last.NetKnown {
+			t.Errorf("after a restart: %+v", last)
 		}
 	})
 }
