@@ -13,7 +13,8 @@ import (
 
 func (s *Server) adoptRoutes(api huma.API) {
 	route(s, api, endpoint{method: http.MethodGet, path: "/api/apps/discover", summary: "Containers that are not managed", entry: person, verb: core.VerbAdopt, errors: []int{422, 503}}, s.discover)
-	route(s, api, endpoint{method: http.MethodPost, path: "/api/apps/adopt", summary: "Manage a container that is there already", status: http.StatusAccepted, entry: person, verb: core.VerbAdopt, errors: []int{404, 409, 422, 503}}, s.adopt)
+	route(s, api, endpoint{method: http.MethodPost, path: "/api/apps/adopt", summary: "Manage a container that is there already", status: http.StatusAccepted, entry: person, verb: core.VerbAdopt, errors: []int{404, 409, 422, 503},
+		names: map[string]string{"node": "node_name", "type": "suggested_type", "port": "port_to_expose"}}, s.adopt)
 }
 
 // foundBody is a container that nobody manages.
@@ -100,7 +101,7 @@ func (s *Server) adopt(ctx context.Context, a core.Actor, in *struct{ Body newAd
 	v, j, err := s.core.Adopt(ctx, a, r)
 	var e *core.Error
 	if errors.As(err, &e) && errors.Is(err, core.ErrInvalid) && (e.Field == "vmid" || e.Field == "node") {
-		return nil, fail(http.StatusNotFound, e.Text).with("hint", e.Hint)
+		return nil, fail(http.StatusNotFound, e.Text).hint(e.Hint)
 	}
 	if err != nil {
 		return nil, err

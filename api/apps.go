@@ -65,7 +65,7 @@ func stamp(t time.Time) time.Time { return t.UTC().Truncate(time.Microsecond) }
 
 func appOf(w *core.World, v core.AppView) appBody {
 	b := appBody{
-		ID: v.ID, CatalogID: v.CatalogID, CatalogAppID: v.CatalogID, Name: v.Name, Hostname: v.Hostname, Status: statusWord(v.Status), Error: some(v.Error),
+		ID: v.ID, CatalogID: v.CatalogID, CatalogAppID: v.CatalogID, Name: nameOf(&v), Hostname: v.Hostname, Status: statusWord(v.Status), Error: some(v.Error),
 		URL: some(v.URL), IframeURL: some(v.URL), PublicPort: some(v.PublicPort), InternalPort: some(v.InternalPort), LXC: some(v.VMID), VMID: some(v.VMID),
 		Node: v.Node, NodeName: v.Node, HostID: hostID(w, v.Host), Owner: v.Owner, CreatedAt: stamp(v.CreatedAt), UpdatedAt: stamp(v.UpdatedAt), ChangedAt: stamp(v.ChangedAt),
 		Config:      map[string]any{"cores": v.Cores, "memory": v.MemoryMB, "swap": v.SwapMB, "disk_size": v.DiskGB, "os": v.OS, "storage": v.Storage},
@@ -100,6 +100,15 @@ func appOf(w *core.World, v core.AppView) appBody {
 	return b
 }
 
+// nameOf is the catalogue's name of an app; a container that was adopted keeps
+// its own.
+func nameOf(v *core.AppView) string {
+	if v.Adopted {
+		return v.Hostname
+	}
+	return v.Name
+}
+
 // statusWord is a status in the words of clients that know no adopting.
 func statusWord(s core.AppStatus) string {
 	if s == core.StatusAdopting {
@@ -119,9 +128,10 @@ func hostID(w *core.World, name string) *uint64 {
 
 func (s *Server) appRoutes(api huma.API) {
 	route(s, api, endpoint{method: http.MethodGet, path: "/api/apps", summary: "List apps, the newest first", entry: person, errors: []int{422}}, s.apps)
-	route(s, api, endpoint{method: http.MethodPost, path: "/api/apps", summary: "Deploy an app", status: http.StatusCreated, entry: person, errors: []int{400, 404, 409, 422, 503}}, s.deploy)
+	route(s, api, endpoint{method: http.MethodPost, path: "/api/apps", summary: "Deploy an app", status: http.StatusCreated, entry: person, errors: []int{404, 409, 422, 503},
+		names: map[string]string{"cores": "config.cores", "memory_mb": "config.memory", "disk_gb": "config.disk_size", "port": "config.public_port", "values": "environment"}}, s.deploy)
 	route(s, api, endpoint{method: http.MethodGet, path: "/api/apps/{app_id}", summary: "One app", entry: person, errors: []int{404}}, s.app)
-	route(s, api, endpoint{method: http.MethodPost, path: "/api/apps/{app_id}/action", summary: "Start, stop, restart or delete an app", entry: person, errors: []int{400, 404, 409, 422}}, s.action)
+	route(s, api, endpoint{method: http.MethodPost, path: "/api/apps/{app_id}/action", summary: "Start, stop, restart or delete an app", entry: person, errors: []int{404, 409, 422}}, s.action)
 	route(s, api, endpoint{method: http.MethodGet, path: "/api/apps/{app_id}/logs", summary: "What happened to an app, the newest first", entry: person, errors: []int{404, 422}}, s.logs)
 }
 
@@ -150,7 +160,7 @@ func (q appQuery) matches(v *core.AppView) bool {
 		return false
 	}
 	part := strings.ToLower(q.Search)
-	return part == "" || strings.Contains(strings.ToLower(v.Name), part) || strings.Contains(v.Hostname, part)
+	return part == "" || strings.Contains(strings.ToLower(nameOf(v)), part) || strings.Contains(v.Hostname, part)
 }
 
 // apps gives a page; encoded once for as long as nothing changes.

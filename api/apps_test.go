@@ -103,9 +103,11 @@ func TestDeploySaysWhatIsWrong(t *testing.T) {
 		{body(map[string]any{"catalog_id": "adminre"}), 404, `there is no app \"adminre\" in the catalogue`},
 		{body(map[string]any{"node": "pve99"}), 400, `there is no node \"pve99\"`},
 		{body(map[string]any{"config": map[string]any{"memory": 1 << 19}}), 503, `no node has enough memory`},
-		{body(map[string]any{"config": map[string]any{"memory": 16}}), 422, `needs at least 512`},
+		{body(map[string]any{"config": map[string]any{"memory": 16}}), 422, `"loc":["body","payload","config","memory"],"msg":"Adminer needs at least 512`},
+		{body(map[string]any{"config": map[string]any{"disk_size": 1}}), 422, `"loc":["body","payload","config","disk_size"]`},
+		{body(map[string]any{"config": map[string]any{"public_port": 80}}), 422, `"loc":["body","payload","config","public_port"]`},
 		{body(map[string]any{"config": map[string]any{"cores": "many"}}), 422, `"loc":["body","payload","config","cores"]`},
-		{body(map[string]any{"environment": map[string]any{"NO_SUCH": "x"}}), 422, `values.NO_SUCH`},
+		{body(map[string]any{"environment": map[string]any{"NO_SUCH": "x"}}), 422, `"loc":["body","payload","environment","NO_SUCH"]`},
 		{body(map[string]any{"environment": "x"}), 422, `"environment"`},
 		{"{", 400, `"detail":"Cannot parse request body"`},
 		{"", 422, `"detail":`},
@@ -115,7 +117,9 @@ func TestDeploySaysWhatIsWrong(t *testing.T) {
 		{strings.Repeat("[", 100_000), 400, `Cannot parse`},
 		{`{"hostname":"` + strings.Repeat("x", 1<<20) + `"}`, 413, `"detail":`},
 	} {
-		r.owner.post(t, "/api/apps/", k.body).is(k.status, k.want)
+		if p := r.owner.post(t, "/api/apps/", k.body).is(k.status, k.want); strings.Contains(string(p.body), `"hint":""`) {
+			t.Errorf("a hint that says nothing: %s", p.body)
+		}
 	}
 	for _, kind := range []string{"text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "application/xml", "+;", ";"} {
 		p := r.owner.with("Content-Type", kind).post(t, "/api/apps/", `{"catalog_id":"adminer","hostname":"wrong-type"}`)
@@ -127,6 +131,22 @@ func TestDeploySaysWhatIsWrong(t *testing.T) {
 		t.Error("a body of the wrong type deployed an app")
 	}
 	r.viewer.post(t, "/api/apps/", body(nil)).is(403, "may not deploy")
+}
+
+// A server that no host is connected to yet says so, and nothing is lost.
+func TestNothingIsConnectedYet(t *testing.T) {
+	t.Parallel()
+	r := plain(t, core.RegistrationFirst, Options{})
+	p := r.client("the first").post(t, "/api/auth/registration", map[string]string{"username": "boss", "password": password}).is(201)
+	c := r.client("the admin").bearer(p.at("access").(string))
+	c.post(t, "/api/apps/", map[string]string{"catalog_id": "adminer", "hostname": "too-early"}).is(503, `"detail":"no Proxmox host is connected"`, `"hint":"`)
+	c.get(t, "/api/apps/").is(200, `"apps":[]`, `"total":0`)
+	c.get(t, "/api/apps/discover").is(503, `"detail":"`)
+	c.post(t, "/api/apps/adopt", map[string]any{"vmid": 100, "node_name": "pve1"}).is(404)
+	c.get(t, "/api/proxmox/hosts").is(200, "[]")
+	c.get(t, "/api/proxmox/nodes").is(200, "[]")
+	c.get(t, "/api/core/settings/resources").is(200, `"default_cpu_cores":2,"default_memory_mb":2048,"default_disk_gb":20,"default_swap_mb":512`)
+	c.get(t, "/api/core/settings/network").is(200, `"default_subnet":"10.0.0.0/24","default_gateway":"10.0.0.1","default_dns_primary":"8.8.8.8","default_dns_secondary":"8.8.4.4","default_bridge":"vmbr0"`)
 }
 
 // A life over the API, as the web client leads one.
@@ -265,11 +285,18 @@ func TestDiscoverAndAdopt(t *testing.T) {
 	r.owner.post(t, "/api/apps/adopt", map[string]any{"vmid": vmid, "node_name": node}).is(403)
 	r.admin.post(t, "/api/apps/adopt", map[string]any{"vmid": vmid, "node_name": "pve99"}).is(404)
 	r.admin.post(t, "/api/apps/adopt", map[string]any{"vmid": 99999, "node_name": node}).is(404)
+	r.admin.post(t, "/api/apps/adopt", map[string]any{"vmid": vmid, "node_name": node, "suggested_type": "a type!"}).is(422, `"loc":["body","payload","suggested_type"]`)
 	r.admin.post(t, "/api/apps/adopt", map[string]any{"vmid": 0, "node_name": node}).is(422, `"vmid"`)
 	r.admin.post(t, "/api/apps/adopt", map[string]any{"vmid": vmid, "node_name": node, "port_to_expose": 65536}).is(422, `"port_to_expose"`)
 	p := r.admin.post(t, "/api/apps/adopt/", map[string]any{"vmid": vmid, "node_name": node, "suggested_type": "wiki", "port_to_expose": 8080}).is(202, `"success":true`, `"type":"wiki"`, `"port_detection":"manual:8080"`)
 	r.admin.job(t, p).is(200, `"state":"succeeded"`)
 	app := r.admin.get(t, "/api/apps/"+url.PathEscape(p.at("app_id").(string))).is(200)
+	if name := app.at("config", "original_name"); app.at("name") != name || app.at("hostname") != name || name == "" {
+		t.Errorf("the container %v is called %v, at %v", name, app.at("name"), app.at("hostname"))
+	}
+	if n := r.admin.get(t, "/api/apps?search="+url.QueryEscape(app.at("name").(string))).is(200).at("total"); n != 1.0 {
+		t.Errorf("%v apps are found by its name", n)
+	}
 	for _, want := range strings.Fields("adopted original_vmid original_name adoption_date suggested_type container_port detected_ports proxmox_config_snapshot resources_at_adoption status_at_adoption") {
 		if !slices.Contains(app.keys("config"), want) {
 			t.Errorf("an adopted app's config has no %s", want)

@@ -1,9 +1,12 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -75,12 +78,12 @@ type profile struct {
 }
 
 func (s *Server) authRoutes(api huma.API) {
-	route(s, api, endpoint{method: http.MethodPost, path: "/api/auth/login", summary: "Log in with a password", form: true, errors: []int{400, 429}}, s.login)
+	route(s, api, endpoint{method: http.MethodPost, path: "/api/auth/login", summary: "Log in with a password", form: true, errors: []int{429}}, s.login)
 	route(s, api, endpoint{method: http.MethodPost, path: "/api/auth/logout", summary: "Log out: the tokens are worth nothing any more"}, s.logout)
-	route(s, api, endpoint{method: http.MethodPost, path: "/api/auth/registration", summary: "Make an account, where that is open", status: http.StatusCreated, form: true, errors: []int{400, 403, 429}}, s.register)
+	route(s, api, endpoint{method: http.MethodPost, path: "/api/auth/registration", summary: "Make an account, where that is open", status: http.StatusCreated, form: true, errors: []int{403, 429}}, s.register)
 	route(s, api, endpoint{method: http.MethodGet, path: "/api/auth/user", summary: "Who you are", entry: person}, s.user)
-	route(s, api, endpoint{method: http.MethodPut, path: "/api/auth/user", summary: "Change your e-mail address and names", entry: person, errors: []int{400}}, s.setUser)
-	route(s, api, endpoint{method: http.MethodPatch, path: "/api/auth/user", summary: "Change some of your e-mail address and names", entry: person, errors: []int{400}}, s.setUser)
+	route(s, api, endpoint{method: http.MethodPut, path: "/api/auth/user", summary: "Change your e-mail address and names", entry: person}, s.setUser)
+	route(s, api, endpoint{method: http.MethodPatch, path: "/api/auth/user", summary: "Change some of your e-mail address and names", entry: person}, s.setUser)
 	route(s, api, endpoint{method: http.MethodPost, path: "/api/auth/token/refresh", summary: "New tokens for a refresh token", form: true, errors: []int{401}}, s.refresh)
 }
 
@@ -101,21 +104,33 @@ func required(fields map[string]*string) *failure {
 	return fieldErrors(lists)
 }
 
+// noField is the list of what is wrong with no field in particular.
+const noField = "non_field_errors"
+
 // fieldErrors is a 400 with a list for each field, and one text for clients
 // that read no lists.
 func fieldErrors(lists map[string][]string) *failure {
 	var texts []string
 	f := fail(http.StatusBadRequest, "")
-	for _, name := range []string{"username", "email", "password", "password1", "password2", "first_name", "last_name", "non_field_errors"} {
+	for _, name := range slices.Sorted(maps.Keys(lists)) {
+		f.with(name, lists[name])
 		for _, text := range lists[name] {
-			f.with(name, lists[name])
-			if name != "non_field_errors" && strings.HasPrefix(text, "This ") {
+			if name != noField && (strings.HasPrefix(text, "This field ") || strings.HasPrefix(text, "Expected ")) {
 				text = name + ": " + text
 			}
 			texts = append(texts, text)
 		}
 	}
 	return f.with("detail", strings.Join(texts, " "))
+}
+
+// accountFailure says what is wrong with an account in such lists.
+func accountFailure(err error) error {
+	var e *core.Error
+	if errors.As(err, &e) && (errors.Is(err, core.ErrInvalid) || errors.Is(err, core.ErrConflict)) {
+		return fieldErrors(map[string][]string{cmp.Or(e.Field, noField): {sentence(e.Text)}})
+	}
+	return err
 }
 
 func (s *Server) login(ctx context.Context, _ core.Actor, in *struct{ Body *credentials }) (*loggedIn, error) {
@@ -128,11 +143,11 @@ func (s *Server) login(ctx context.Context, _ core.Actor, in *struct{ Body *cred
 		name = b.Email
 	}
 	if name == nil || *name == "" {
-		return nil, fieldErrors(map[string][]string{"non_field_errors": {`Must include "username" and "password".`}})
+		return nil, fieldErrors(map[string][]string{noField: {`Must include "username" and "password".`}})
 	}
 	a, user, err := s.core.LoginPassword(ctx, note(ctx).client, *name, *b.Password)
 	if errors.Is(err, core.ErrDenied) {
-		return nil, fieldErrors(map[string][]string{"non_field_errors": {"Unable to log in with provided credentials."}})
+		return nil, fieldErrors(map[string][]string{noField: {"Unable to log in with provided credentials."}})
 	}
 	if err != nil {
 		return nil, err
@@ -154,7 +169,7 @@ func (s *Server) open(ctx context.Context, a core.Actor, user core.UserView) (*l
 	if err != nil {
 		return nil, err
 	}
-	out := &loggedIn{SetCookie: s.loginCookies(t)}
+	out := &loggedIn{SetCookie: s.loginCookies(ctx, t)}
 	out.Body.Access, out.Body.Refresh, out.Body.User = t.Access, t.Refresh, userOf(user)
 	return out, nil
 }
@@ -170,7 +185,7 @@ func (s *Server) logout(ctx context.Context, _ core.Actor, in *struct {
 			s.core.EndLogin(ctx, note(ctx).client, token)
 		}
 	}
-	return &loggedOut{[]http.Cookie{s.cookie(accessCookie, "", 0), s.cookie(refreshCookie, "", 0)}, detail{"Successfully logged out."}}, nil
+	return &loggedOut{[]http.Cookie{s.cookie(ctx, accessCookie, "", 0), s.cookie(ctx, refreshCookie, "", 0)}, detail{"Successfully logged out."}}, nil
 }
 
 func (s *Server) register(ctx context.Context, _ core.Actor, in *struct{ Body *newAccount }) (*loggedIn, error) {
@@ -182,15 +197,11 @@ func (s *Server) register(ctx context.Context, _ core.Actor, in *struct{ Body *n
 		return nil, f
 	}
 	if b.Password2 != nil && *b.Password2 != *b.Password1 {
-		return nil, fieldErrors(map[string][]string{"non_field_errors": {"The two password fields didn't match."}})
+		return nil, fieldErrors(map[string][]string{noField: {"The two password fields didn't match."}})
 	}
 	a, user, err := s.core.Register(ctx, note(ctx).client, core.RegisterRequest{Name: *b.Username, Email: b.Email, Password: *b.Password1})
-	var e *core.Error
-	if errors.As(err, &e) && (errors.Is(err, core.ErrInvalid) || errors.Is(err, core.ErrConflict)) {
-		return nil, fieldErrors(map[string][]string{e.Field: {sentence(e.Text)}})
-	}
 	if err != nil {
-		return nil, err
+		return nil, accountFailure(err)
 	}
 	return s.open(ctx, a, user)
 }
@@ -215,12 +226,8 @@ func (s *Server) setUser(ctx context.Context, a core.Actor, in *struct{ Body pro
 		}
 	}
 	v, err = s.core.SetProfile(ctx, a, a.User, p)
-	var e *core.Error
-	if errors.As(err, &e) && (errors.Is(err, core.ErrInvalid) || errors.Is(err, core.ErrConflict)) {
-		return nil, fieldErrors(map[string][]string{e.Field: {sentence(e.Text)}})
-	}
 	if err != nil {
-		return nil, err
+		return nil, accountFailure(err)
 	}
 	return &struct{ Body userBody }{userOf(v)}, nil
 }
@@ -261,7 +268,7 @@ func (s *Server) refresh(ctx context.Context, _ core.Actor, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	out := &refreshed{SetCookie: s.loginCookies(t)}
+	out := &refreshed{SetCookie: s.loginCookies(ctx, t)}
 	out.Body.Access, out.Body.Refresh, out.Body.AccessExpires, out.Body.RefreshExpires = t.Access, t.Refresh, t.AccessExpires, t.RefreshExpires
 	return out, nil
 }

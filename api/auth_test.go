@@ -1,10 +1,13 @@
 package api
 
 import (
+	"bytes"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"mime/multipart"
 	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
@@ -63,6 +66,12 @@ func TestLogin(t *testing.T) {
 		}
 	}
 	c.with("Content-Type", "application/x-www-form-urlencoded").post(t, "/api/auth/login/", "username=olga&password="+strings.ReplaceAll(password, " ", "+")).is(200, `"access"`)
+	var form bytes.Buffer
+	w := multipart.NewWriter(&form)
+	_ = w.WriteField("username", "olga")
+	_ = w.WriteField("password", password)
+	_ = w.Close() // into memory
+	c.with("Content-Type", w.FormDataContentType()).post(t, "/api/auth/login/", form.String()).is(200, `"access"`)
 
 	p := c.post(t, "/api/auth/login/", map[string]string{"username": "admin", "password": password}).is(200)
 	if got := p.keys(); fmt.Sprint(got) != "[access refresh user]" {
@@ -88,6 +97,27 @@ func TestLogin(t *testing.T) {
 		if k == nil || !k.HttpOnly || k.Secure || k.SameSite != http.SameSiteLaxMode || k.Path != "/" || k.MaxAge < age-5 || k.MaxAge > age {
 			t.Errorf("cookie %s is %+v", name, k)
 		}
+	}
+}
+
+// Where TLS ends at a proxy on this machine, the browser's cookies are for TLS
+// alone, too; nobody else is believed.
+func TestCookiesBehindAProxyThatEndsTLS(t *testing.T) {
+	r := rigged(t)
+	for proto, secure := range map[string]bool{"https": true, "http": false, "": false} {
+		p := r.client("a browser").with("X-Forwarded-For", "192.0.2.14").with("X-Forwarded-Proto", proto).post(t, "/api/auth/login/", map[string]string{"username": "olga", "password": password}).is(200)
+		for _, name := range []string{accessCookie, refreshCookie, csrfCookie} {
+			if k := p.cookies()[name]; k == nil || k.Secure != secure {
+				t.Errorf("%s by %q is %+v", name, proto, k)
+			}
+		}
+	}
+	far := httptest.NewRequest(http.MethodGet, "/api/health", nil) // from 192.0.2.1
+	far.Header.Set("X-Forwarded-Proto", "https")
+	w := httptest.NewRecorder()
+	r.server.http.Handler.ServeHTTP(w, far)
+	if c := w.Result().Cookies(); len(c) != 1 || c[0].Secure {
+		t.Errorf("a stranger is believed: %v", c)
 	}
 }
 
@@ -243,7 +273,10 @@ func TestPersonalTokens(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.client("a script").bearer(boss.Secret).post(t, "/api/core/settings/resources", map[string]int{}).is(403, "scope read")
+	reader := r.client("a script").bearer(boss.Secret)
+	reader.post(t, "/api/core/settings/resources", map[string]int{}).is(403, `"detail":"a token of scope read`, `"error":"a token of scope read`)
+	reader.get(t, "/api/proxmox/nodes").is(200) // what an admin alone may see is seen, not changed
+	reader.post(t, fmt.Sprintf("/api/proxmox/hosts/%d/sync-nodes", r.host.ID), nil).is(403, "scope read")
 }
 
 func TestWhoOneIs(t *testing.T) {
@@ -280,7 +313,8 @@ func TestRegistration(t *testing.T) {
 		{map[string]string{"username": "nick", "password1": "short"}, `too short`},
 		{map[string]string{"username": "nick", "password1": "1234567890"}, `entirely numeric`},
 		{map[string]string{"username": "nick", "password1": "Password123"}, `too common`},
-		{map[string]string{"username": "nickname", "password1": "nickname77"}, `too similar`},
+		{map[string]string{"username": "nickname", "password1": "nickname77"}, `"non_field_errors":["The password is too similar to the name or the e-mail address."]`},
+		{map[string]string{"username": "nick", "email": "nickelback@example.org", "password1": "nickelback7"}, `"non_field_errors":["The password is too similar`},
 		{map[string]string{"username": "nick", "password1": password, "password2": "something else"}, `"non_field_errors":["The two password fields didn't match."]`},
 	} {
 		p := c.post(t, "/api/auth/registration/", k.body).is(400, k.want)

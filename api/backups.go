@@ -16,10 +16,10 @@ func (s *Server) backupRoutes(api huma.API) {
 	list := "/api/apps/{app_id}/backups"
 	one := list + "/{backup_id}"
 	route(s, api, endpoint{method: http.MethodGet, path: list, summary: "Backups of an app, the newest first", entry: person, errors: []int{404}}, s.backups)
-	route(s, api, endpoint{method: http.MethodPost, path: list, summary: "Back an app up", status: http.StatusAccepted, entry: person, errors: []int{400, 404, 409, 422, 503}}, s.backUp)
+	route(s, api, endpoint{method: http.MethodPost, path: list, summary: "Back an app up", status: http.StatusAccepted, entry: person, errors: []int{404, 409, 422, 503}}, s.backUp)
 	route(s, api, endpoint{method: http.MethodGet, path: list + "/stats", summary: "Figures about an app's backups", entry: person, errors: []int{404}}, s.backupStats)
 	route(s, api, endpoint{method: http.MethodGet, path: one, summary: "One backup", entry: person, errors: []int{404, 422}}, s.backup)
-	route(s, api, endpoint{method: http.MethodPost, path: one + "/restore", summary: "Restore a backup over its app, or as a new app", status: http.StatusAccepted, entry: person, errors: []int{400, 404, 409, 422, 503}}, s.restore)
+	route(s, api, endpoint{method: http.MethodPost, path: one + "/restore", summary: "Restore a backup over its app, or as a new app", status: http.StatusAccepted, entry: person, errors: []int{404, 409, 422, 503}, names: map[string]string{"hostname": "as"}}, s.restore)
 	route(s, api, endpoint{method: http.MethodDelete, path: one, summary: "Delete a backup and its archive", status: http.StatusAccepted, entry: person, errors: []int{404, 409, 422}}, s.deleteBackup)
 }
 

@@ -40,6 +40,8 @@ func TestBackups(t *testing.T) {
 		c.post(t, path, body).is(422, `"loc":["body","payload",`)
 	}
 	c.post(t, path, "{").is(400)
+	c.post(t, path, map[string]string{"storage": "no-such"}).is(422, `"loc":["body","payload","storage"]`)
+	c.post(t, one+"/restore", map[string]string{"as": "No Name"}).is(422, `"loc":["body","payload","as"]`)
 
 	c.job(t, c.post(t, one+"/restore/", nil).is(202, `"status":"restoring"`, `"application_id":"`+r.app.ID+`"`)).is(200, `"state":"succeeded"`)
 	c.get(t, "/api/apps/"+r.app.ID).is(200, `"status":"running"`)

@@ -10,7 +10,7 @@ import (
 )
 
 func (s *Server) cloneRoutes(api huma.API) {
-	route(s, api, endpoint{method: http.MethodPost, path: "/api/apps/{app_id}/clone", summary: "A second app like this one, with its data", status: http.StatusAccepted, entry: person, errors: []int{400, 404, 409, 422, 503}}, s.clone)
+	route(s, api, endpoint{method: http.MethodPost, path: "/api/apps/{app_id}/clone", summary: "A second app like this one, with its data", status: http.StatusAccepted, entry: person, errors: []int{404, 409, 422, 503}, names: map[string]string{"hostname": "new_hostname"}}, s.clone)
 }
 
 // newClone asks for a second app.

@@ -16,9 +16,9 @@ func (s *Server) coreRoutes(api huma.API) {
 	route(s, api, endpoint{method: http.MethodGet, path: "/api/core/system/info", summary: "What this installation is", entry: person}, s.info)
 	route(s, api, endpoint{method: http.MethodGet, path: "/api/core/sentry-debug", summary: "Fail, to try error reports; 404 where there are none", entry: person, verb: core.VerbSettings, errors: []int{404, 500}}, s.crash)
 	route(s, api, endpoint{method: http.MethodGet, path: "/api/core/settings/resources", summary: "The sizes of apps that ask for none", entry: person}, s.resources)
-	route(s, api, endpoint{method: http.MethodPost, path: "/api/core/settings/resources", summary: "Change them", entry: person, verb: core.VerbSettings, errors: []int{400, 422}}, s.setResources)
+	route(s, api, endpoint{method: http.MethodPost, path: "/api/core/settings/resources", summary: "Change them", entry: person, verb: core.VerbSettings, errors: []int{422}}, s.setResources)
 	route(s, api, endpoint{method: http.MethodGet, path: "/api/core/settings/network", summary: "The network of new containers", entry: person}, s.network)
-	route(s, api, endpoint{method: http.MethodPost, path: "/api/core/settings/network", summary: "Change it", entry: person, verb: core.VerbSettings, errors: []int{400, 422}}, s.setNetwork)
+	route(s, api, endpoint{method: http.MethodPost, path: "/api/core/settings/network", summary: "Change it", entry: person, verb: core.VerbSettings, errors: []int{422}}, s.setNetwork)
 }
 
 type healthBody struct {

@@ -111,12 +111,16 @@ func (s *Server) mayNot(a core.Actor, v core.Verb, err error) *failure {
 	var e *core.Error
 	errors.As(err, &e)
 	if a.Scope != "" && a.Role == core.RoleAdmin { // the person may, the token may not
-		return fail(http.StatusForbidden, e.Text).with("hint", e.Hint)
+		f := fail(http.StatusForbidden, e.Text).hint(e.Hint)
+		if v == core.VerbSettings {
+			f.with("error", e.Text)
+		}
+		return f
 	}
 	if v == core.VerbSettings {
 		return fail(http.StatusForbidden, "Admin privileges required").with("error", "Admin privileges required")
 	}
-	return fail(http.StatusForbidden, "Admin privileges required to "+string(v)).with("hint", e.Hint)
+	return fail(http.StatusForbidden, "Admin privileges required to "+string(v)).hint(e.Hint)
 }
 
 // checkCSRF demands of a request that changes something that whoever sent it
@@ -149,11 +153,8 @@ func (s *Server) friendly(origin string, r *http.Request) bool {
 // clientOf is the address of who asks: of the other side, or what a proxy on
 // this machine says of its client.
 func clientOf(r *http.Request) string {
-	host, _, err := net.SplitHostPort(r.RemoteAddr)
-	if err != nil {
-		host = r.RemoteAddr
-	}
-	if ip := net.ParseIP(host); ip == nil || !ip.IsLoopback() {
+	host, near := peerOf(r)
+	if !near {
 		return host
 	}
 	hops := strings.Split(r.Header.Get("X-Forwarded-For"), ",")
@@ -163,17 +164,34 @@ func clientOf(r *http.Request) string {
 	return host
 }
 
+// secureFor reports whether nobody on the way can read along: the request came
+// by TLS, to us or to a proxy on this machine.
+func (s *Server) secureFor(r *http.Request) bool {
+	_, near := peerOf(r)
+	return s.o.TLS != nil || near && strings.EqualFold(r.Header.Get("X-Forwarded-Proto"), "https")
+}
+
+// peerOf is the other side of the connection, and whether it is this machine.
+func peerOf(r *http.Request) (host string, near bool) {
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		host = r.RemoteAddr
+	}
+	ip := net.ParseIP(host)
+	return host, ip != nil && ip.IsLoopback()
+}
+
 // loginCookies keep a pair of tokens in a browser, out of reach of scripts.
-func (s *Server) loginCookies(t core.Tokens) []http.Cookie {
+func (s *Server) loginCookies(ctx context.Context, t core.Tokens) []http.Cookie {
 	return []http.Cookie{
-		s.cookie(accessCookie, t.Access, time.Until(t.AccessExpires)),
-		s.cookie(refreshCookie, t.Refresh, time.Until(t.RefreshExpires)),
+		s.cookie(ctx, accessCookie, t.Access, time.Until(t.AccessExpires)),
+		s.cookie(ctx, refreshCookie, t.Refresh, time.Until(t.RefreshExpires)),
 	}
 }
 
 // cookie is one that scripts cannot read; no life deletes it.
-func (s *Server) cookie(name, value string, life time.Duration) http.Cookie {
-	c := http.Cookie{Name: name, Value: value, Path: "/", HttpOnly: true, Secure: s.o.TLS != nil, SameSite: http.SameSiteLaxMode, MaxAge: int(life.Round(time.Second).Seconds())}
+func (s *Server) cookie(ctx context.Context, name, value string, life time.Duration) http.Cookie {
+	c := http.Cookie{Name: name, Value: value, Path: "/", HttpOnly: true, Secure: note(ctx).secure, SameSite: http.SameSiteLaxMode, MaxAge: int(life.Round(time.Second).Seconds())}
 	if life <= 0 {
 		c.MaxAge = -1
 	}
@@ -186,7 +204,7 @@ func (s *Server) csrf(w http.ResponseWriter, r *http.Request) {
 	if c, err := r.Cookie(csrfCookie); err == nil && c.Value != "" {
 		return
 	}
-	http.SetCookie(w, &http.Cookie{Name: csrfCookie, Value: rand.Text(), Path: "/", Secure: s.o.TLS != nil, SameSite: http.SameSiteLaxMode, MaxAge: 365 * 24 * 3600})
+	http.SetCookie(w, &http.Cookie{Name: csrfCookie, Value: rand.Text(), Path: "/", Secure: s.secureFor(r), SameSite: http.SameSiteLaxMode, MaxAge: 365 * 24 * 3600})
 }
 
 type notesKey struct{}
@@ -195,6 +213,7 @@ type notesKey struct{}
 // figures.
 type notes struct {
 	client string // address
+	secure bool   // nobody on the way reads along
 	user   string
 }
 

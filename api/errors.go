@@ -1,9 +1,9 @@
 package api
 
 import (
+	"bytes"
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
@@ -24,10 +24,14 @@ type failure struct {
 	header http.Header
 }
 
-func (f *failure) Error() string                { return fmt.Sprint(f.status, " ", f.body["detail"]) }
-func (f *failure) GetStatus() int               { return f.status }
-func (f *failure) GetHeaders() http.Header      { return f.header }
-func (f *failure) MarshalJSON() ([]byte, error) { return json.Marshal(f.body) }
+func (f *failure) Error() string           { return fmt.Sprint(f.status, " ", f.body["detail"]) }
+func (f *failure) GetStatus() int          { return f.status }
+func (f *failure) GetHeaders() http.Header { return f.header }
+func (f *failure) MarshalJSON() ([]byte, error) {
+	var b bytes.Buffer
+	err := encode(&b, f.body)
+	return b.Bytes(), err
+}
 
 // Schema is what the API's document says of errors.
 func (*failure) Schema(r huma.Registry) *huma.Schema {
@@ -52,6 +56,14 @@ func fail(status int, detail string) *failure {
 func (f *failure) with(name string, value any) *failure {
 	f.body[name] = value
 	return f
+}
+
+// hint adds what to do next, where there is something.
+func (f *failure) hint(text string) *failure {
+	if text == "" {
+		return f
+	}
+	return f.with("hint", text)
 }
 
 // fault is one wrong field.
@@ -106,7 +118,7 @@ func listed(faults []fault) map[string][]string {
 	for _, f := range faults {
 		name := f.Loc[len(f.Loc)-1]
 		if len(f.Loc) < 3 {
-			name = "non_field_errors"
+			name = noField
 		}
 		lists[name] = append(lists[name], f.Msg+".")
 	}
@@ -123,6 +135,9 @@ func faultOf(err error) fault {
 	loc := strings.Split(d.Location, ".")
 	if loc[0] == "body" {
 		loc = append([]string{"body", "payload"}, loc[1:]...)
+	}
+	if field, ok := strings.CutPrefix(d.Message, misfit); ok {
+		return fault{"value_error", append(loc, strings.Split(field, ".")...), "Expected integer"}
 	}
 	if rest, ok := strings.CutPrefix(d.Message, "expected required property "); ok {
 		return fault{"missing", append(loc, strings.TrimSuffix(rest, " to be present")), "Field required"}
@@ -157,7 +172,7 @@ func statusOf(err error) int {
 
 // refuse turns an error of core into an answer. What core did not put a kind
 // on is ours to mend: it is logged, and nothing of it is told.
-func (s *Server) refuse(ctx context.Context, a core.Actor, route string, err error) error {
+func (s *Server) refuse(ctx context.Context, a core.Actor, at endpoint, err error) error {
 	var ours *failure
 	if errors.As(err, &ours) {
 		return ours
@@ -168,21 +183,14 @@ func (s *Server) refuse(ctx context.Context, a core.Actor, route string, err err
 	case ctx.Err() != nil: // whoever asked has left
 		return fail(499, "Client closed request")
 	case !errors.As(err, &e) || status == http.StatusInternalServerError:
-		s.log.Error("answer a request", "user", a.User, "route", route, "error", err)
+		s.log.Error("answer a request", "user", a.User, "route", at.method+" "+at.path, "error", err)
 		return fail(http.StatusInternalServerError, "Internal server error")
 	case status == http.StatusUnprocessableEntity:
-		loc := []string{"body", "payload"}
-		if e.Field != "" {
-			loc = append(loc, e.Field)
-		}
-		return unprocessable(fault{"value_error", loc, e.Text}).with("hint", e.Hint)
+		return unprocessable(fault{"value_error", append([]string{"body", "payload"}, at.where(e.Field)...), e.Text}).hint(e.Hint)
 	case status == http.StatusNotFound && e.Field == "":
 		return fail(status, "Not Found")
 	}
-	f := fail(status, e.Text)
-	if e.Hint != "" {
-		f.with("hint", e.Hint)
-	}
+	f := fail(status, e.Text).hint(e.Hint)
 	if e.Busy != nil {
 		f.with("job", e.Busy)
 		f.header.Set("Location", jobURL(e.Busy.Job))
@@ -202,7 +210,7 @@ func (f *failure) write(w http.ResponseWriter) {
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(f.status)
-	_ = json.NewEncoder(w).Encode(f.body) // a client who left misses nothing
+	_ = encode(w, f.body) // a client who left misses nothing
 }
 
 // deployFailure says that a node cannot take an app as the earlier project
@@ -210,7 +218,7 @@ func (f *failure) write(w http.ResponseWriter) {
 func deployFailure(err error) error {
 	var e *core.Error
 	if errors.As(err, &e) && e.Field == "node" && errors.Is(err, core.ErrInvalid) {
-		return fail(http.StatusBadRequest, e.Text).with("hint", e.Hint)
+		return fail(http.StatusBadRequest, e.Text).hint(e.Hint)
 	}
 	return err
 }
@@ -220,7 +228,7 @@ func deployFailure(err error) error {
 func settingsFailure(err error) error {
 	var e *core.Error
 	if errors.As(err, &e) && errors.Is(err, core.ErrInvalid) {
-		return fail(http.StatusBadRequest, e.Text).with("error", e.Text).with("hint", e.Hint)
+		return fail(http.StatusBadRequest, e.Text).with("error", e.Text).hint(e.Hint)
 	}
 	return err
 }

@@ -21,14 +21,15 @@ func (s *Server) hostRoutes(api huma.API) {
 	hosts := "/api/proxmox/hosts"
 	one := hosts + "/{host_id}"
 	change := core.VerbChangeHosts
+	names := map[string]string{"url": "host", "token": "user", "credentials": "password"}
 	route(s, api, endpoint{method: http.MethodGet, path: hosts, summary: "List Proxmox hosts, the default one first", entry: person, verb: core.VerbReadHosts}, s.hosts)
-	route(s, api, endpoint{method: http.MethodPost, path: hosts, summary: "Connect a host", status: http.StatusCreated, entry: person, verb: change, errors: []int{409, 422, 503}}, s.addHost)
+	route(s, api, endpoint{method: http.MethodPost, path: hosts, summary: "Connect a host", status: http.StatusCreated, entry: person, verb: change, errors: []int{409, 422, 503}, names: names}, s.addHost)
 	route(s, api, endpoint{method: http.MethodGet, path: one, summary: "One host", entry: person, verb: core.VerbReadHosts, errors: []int{404, 422}}, s.host)
-	route(s, api, endpoint{method: http.MethodPut, path: one, summary: "Change a host; what is not sent stays", entry: person, verb: change, errors: []int{404, 409, 422, 503}}, s.editHost)
+	route(s, api, endpoint{method: http.MethodPut, path: one, summary: "Change a host; what is not sent stays", entry: person, verb: change, errors: []int{404, 409, 422, 503}, names: names}, s.editHost)
 	route(s, api, endpoint{method: http.MethodDelete, path: one, summary: "Forget a host that has no apps", entry: person, verb: change, errors: []int{404, 409, 422}}, s.removeHost)
 	route(s, api, endpoint{method: http.MethodPost, path: one + "/sync-nodes", summary: "Learn again which nodes a host has", entry: person, verb: change, errors: []int{404, 409, 422, 503}}, s.syncNodes)
 	route(s, api, endpoint{method: http.MethodPost, path: one + "/test", summary: "Ask a host now", entry: person, verb: change, errors: []int{404, 422, 503}}, s.testHost)
-	route(s, api, endpoint{method: http.MethodGet, path: "/api/proxmox/nodes", summary: "List nodes", entry: person, verb: change, errors: []int{422}}, s.nodes)
+	route(s, api, endpoint{method: http.MethodGet, path: "/api/proxmox/nodes", summary: "List nodes", entry: person, verb: core.VerbListNodes, errors: []int{422}}, s.nodes)
 }
 
 // hostBody is a host as the earlier project's clients know one. No credential
@@ -261,7 +262,7 @@ func connectionFailure(err error) error {
 		return err
 	}
 	text := "Connection to Proxmox host failed: " + e.Text
-	return fail(http.StatusServiceUnavailable, text).with("success", false).with("message", text).with("hint", e.Hint)
+	return fail(http.StatusServiceUnavailable, text).with("success", false).with("message", text).hint(e.Hint)
 }
 
 // nodeBody is a node as the earlier project's clients know one. Figures are

@@ -81,7 +81,9 @@ func TestConnectingAHost(t *testing.T) {
 		{map[string]any{"port": "x"}, 422, `"port"`},
 		{map[string]any{"password": ""}, 422, `"password"`},
 		{map[string]any{"password": nil}, 422, `"password"`},
-		{map[string]any{"password": "wrong"}, 422, `authentication failure`},
+		{map[string]any{"password": "wrong"}, 422, `"loc":["body","payload","password"]`},
+		{map[string]any{"host": "no host"}, 422, `"loc":["body","payload","host"]`},
+		{map[string]any{"user": "no!token"}, 422, `"loc":["body","payload","user"]`},
 		{map[string]any{"verify_ssl": true}, 422, `certificate`},
 		{map[string]any{"fingerprint": strings.Repeat("00:", 31) + "00"}, 409, `another certificate`},
 		{map[string]any{"port": silent.Addr().(*net.TCPAddr).Port}, 503, `"detail"`},
@@ -104,7 +106,9 @@ func TestConnectingAHost(t *testing.T) {
 	put(map[string]any{"password": ""}).is(422, `"password"`)
 	put(map[string]any{"name": "other"}).is(422, `"name"`)
 	put(map[string]any{"port": 70000}).is(422, `"port"`)
-	put(map[string]any{"password": "wrong"}).is(422, "authentication failure")
+	put(map[string]any{"password": "wrong"}).is(422, "authentication failure", `"loc":["body","payload","password"]`)
+	put(map[string]any{"user": "other@pam"}).is(422, `"loc":["body","payload","password"]`)
+	put(map[string]any{"host": "no host"}).is(422, `"loc":["body","payload","host"]`)
 	put(map[string]any{"verify_ssl": true}).is(422, "certificate")
 	put(map[string]any{"password": second.RootPassword(), "user": "root@pam"}).is(200)
 	put(map[string]any{"is_active": false}).is(200, `"is_active":false`, `"state":"disabled"`)

@@ -215,7 +215,7 @@ type reply struct {
 }
 
 // send sends a request and holds the answer against the API's document. body
-// is a string, sent as it is, or anything that becomes JSON.
+// is a string or a reader, sent as it is, or anything that becomes JSON.
 func (c *client) send(t testing.TB, method, path string, body any) *reply {
 	t.Helper()
 	var in io.Reader
@@ -223,6 +223,8 @@ func (c *client) send(t testing.TB, method, path string, body any) *reply {
 	case nil:
 	case string:
 		in = strings.NewReader(b)
+	case io.Reader:
+		in = b
 	default:
 		raw, err := json.Marshal(b)
 		if err != nil {

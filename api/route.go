@@ -1,10 +1,13 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"net/http"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -29,9 +32,23 @@ type endpoint struct {
 	summary      string
 	status       int // of success; 0 = 200
 	entry        entry
-	verb         core.Verb // what the caller must be allowed before the body is read; "" = core decides later
-	form         bool      // a form is taken as well as JSON
-	errors       []int     // statuses it answers beside those of its entry
+	verb         core.Verb         // what the caller must be allowed before the body is read; "" = core decides later
+	form         bool              // a form is taken as well as JSON
+	errors       []int             // statuses it answers beside those of its entry and its body
+	names        map[string]string // where in the body a field is that core calls otherwise: "config.memory" by "memory_mb"
+}
+
+// where is the place in the body of a field that core names.
+func (e endpoint) where(field string) []string {
+	if field == "" {
+		return nil
+	}
+	field, key, nested := strings.Cut(field, ".")
+	loc := strings.Split(cmp.Or(e.names[field], field), ".")
+	if nested {
+		loc = append(loc, key)
+	}
+	return loc
 }
 
 // maxBody is how large a body may be, in bytes.
@@ -87,7 +104,7 @@ func newHuma(mux *http.ServeMux) huma.API {
 				},
 			},
 		},
-		Formats: map[string]huma.Format{"application/json": {Unmarshal: json.Unmarshal, Marshal: func(w io.Writer, v any) error {
+		Formats: map[string]huma.Format{"application/json": {Unmarshal: decode, Marshal: func(w io.Writer, v any) error {
 			if e, ok := v.(encoded); ok {
 				_, err := w.Write(e.encoded())
 				return err
@@ -98,6 +115,21 @@ func newHuma(mux *http.ServeMux) huma.API {
 	}
 	c.AllowAdditionalPropertiesByDefault = true // old clients send more than is read
 	return huma.NewAPI(c, adapter{mux})
+}
+
+// misfit begins what is said of a number that its field cannot hold: 2.5 of
+// nodes, 1e30 of megabytes. The field follows.
+const misfit = "no integer: "
+
+// decode says of such numbers where they are; else huma would tell clients
+// about our types.
+func decode(b []byte, v any) error {
+	err := json.Unmarshal(b, v)
+	var wrong *json.UnmarshalTypeError
+	if errors.As(err, &wrong) {
+		return errors.New(misfit + wrong.Field)
+	}
+	return err
 }
 
 func encode(w io.Writer, v any) error {
@@ -121,6 +153,9 @@ func route[I, O any](s *Server, api huma.API, e endpoint, do func(ctx context.Co
 		}
 		op.Middlewares = append(op.Middlewares, func(c huma.Context, next func(huma.Context)) { s.admit(e, c, next) })
 	}
+	if _, body := reflect.TypeFor[I]().FieldByName("Body"); body { // cut off, too large, of another kind
+		op.Errors = append(op.Errors, http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType)
+	}
 	if e.form {
 		op.Metadata = map[string]any{takesForm: true}
 	}
@@ -128,7 +163,7 @@ func route[I, O any](s *Server, api huma.API, e endpoint, do func(ctx context.Co
 		a := actorOf(ctx)
 		out, err := do(ctx, a, in)
 		if err != nil {
-			return nil, s.refuse(ctx, a, e.method+" "+e.path, err)
+			return nil, s.refuse(ctx, a, e, err)
 		}
 		return out, nil
 	})

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"mime"
+	"mime/multipart"
 	"net/http"
 	"net/url"
 	"runtime/debug"
@@ -35,7 +36,7 @@ func (s *Server) handler() http.Handler {
 	s.machineRoutes(mux)
 	throttle := s.throttle()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		n := &notes{client: clientOf(r)}
+		n := &notes{client: clientOf(r), secure: s.secureFor(r)}
 		r = r.WithContext(context.WithValue(r.Context(), notesKey{}, n))
 		out := &answer{ResponseWriter: w, r: r}
 		defer s.finish(out, n, time.Now())
@@ -175,6 +176,12 @@ func templateOf(pattern string) string {
 	return strings.TrimSuffix(strings.TrimSuffix(pattern, "{$}"), "/")
 }
 
+// The kinds of forms.
+const (
+	urlencoded  = "application/x-www-form-urlencoded"
+	multiparted = "multipart/form-data"
+)
+
 // accept refuses bodies that are no JSON by their own account. Where a form
 // is taken, as the earlier project's logins took one, it becomes JSON.
 func accept(r *http.Request, form bool) *failure {
@@ -182,28 +189,48 @@ func accept(r *http.Request, form bool) *failure {
 	if kind == "" { // said by nobody: JSON
 		return nil
 	}
-	kind, _, err := mime.ParseMediaType(kind)
+	kind, params, err := mime.ParseMediaType(kind)
 	switch {
 	case err == nil && kind == "application/json":
 		return nil
-	case err != nil || !form || kind != "application/x-www-form-urlencoded":
+	case err != nil || !form || kind != urlencoded && kind != multiparted:
 		return fail(http.StatusUnsupportedMediaType, "Send the body as application/json")
 	}
-	b, err := io.ReadAll(r.Body)
-	var large *http.MaxBytesError
-	if errors.As(err, &large) {
-		return fail(http.StatusRequestEntityTooLarge, "request body is too large")
-	}
-	values, bad := url.ParseQuery(string(b))
-	if err != nil || bad != nil {
-		return fail(http.StatusBadRequest, "Cannot parse request body")
+	values, f := formOf(r, kind, params["boundary"])
+	if f != nil {
+		return f
 	}
 	doc := map[string]string{}
 	for name := range values {
 		doc[name] = values.Get(name)
 	}
-	b, _ = json.Marshal(doc) // strings: cannot fail
+	b, _ := json.Marshal(doc) // strings: cannot fail
 	r.Body = io.NopCloser(bytes.NewReader(b))
 	r.Header.Set("Content-Type", "application/json")
 	return nil
+}
+
+// formOf reads the fields of a form; files in it are nobody's wish.
+func formOf(r *http.Request, kind, boundary string) (url.Values, *failure) {
+	b, err := io.ReadAll(r.Body)
+	var large *http.MaxBytesError
+	if errors.As(err, &large) {
+		return nil, fail(http.StatusRequestEntityTooLarge, "request body is too large")
+	}
+	var values url.Values
+	switch {
+	case err != nil:
+	case kind == urlencoded:
+		values, err = url.ParseQuery(string(b))
+	default:
+		var form *multipart.Form
+		if form, err = multipart.NewReader(bytes.NewReader(b), boundary).ReadForm(maxBody); err == nil {
+			values = form.Value
+			err = form.RemoveAll()
+		}
+	}
+	if err != nil {
+		return nil, fail(http.StatusBadRequest, "Cannot parse request body")
+	}
+	return values, nil
 }

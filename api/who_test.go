@@ -17,6 +17,7 @@ func TestWhoMayAskWhat(t *testing.T) {
 	host := fmt.Sprintf("/api/proxmox/hosts/%d", r.host.ID)
 	app := "/api/apps/" + r.app.ID
 	const in = 0 // let in
+	asked := map[string]bool{}
 	for _, k := range []struct {
 		method, path                        string
 		nobody, other, owner, viewer, admin int
@@ -31,6 +32,7 @@ func TestWhoMayAskWhat(t *testing.T) {
 		{"POST", "/api/core/settings/network", 401, 403, 403, 403, in},
 		{"POST", "/api/auth/login", in, in, in, in, in},
 		{"POST", "/api/auth/registration", in, in, in, in, in},
+		{"POST", "/api/auth/token/refresh", 401, 401, 401, 401, 401}, // an access token is none
 		{"GET", "/api/auth/user", 401, in, in, in, in},
 		{"PUT", "/api/auth/user", 401, in, in, in, in},
 		{"PATCH", "/api/auth/user", 401, in, in, in, in},
@@ -65,6 +67,7 @@ func TestWhoMayAskWhat(t *testing.T) {
 		{"POST", "/api/catalog/reload", 401, 403, 403, 403, in},
 		{"GET", "/api/jobs/1", 401, 404, in, in, in},
 	} {
+		asked[k.method+" "+r.doc.template(k.path)] = true
 		body := "{}"
 		if strings.HasSuffix(k.path, "/action") {
 			body = `{"action":"start"}`
@@ -84,6 +87,11 @@ func TestWhoMayAskWhat(t *testing.T) {
 			if q := who.send(t, k.method, k.path+"/", body); q.status != p.status {
 				t.Errorf("%s: %d, without the slash %d", q.what, q.status, p.status)
 			}
+		}
+	}
+	for _, o := range r.doc.operations() {
+		if !asked[o.name()] && o.path != "/api/auth/logout" { // which ends the logins it is asked with: TestTokensRotateAndCanBeTakenBack
+			t.Errorf("%s is not asked by everybody", o.name())
 		}
 	}
 }

@@ -51,6 +51,7 @@ const (
 	VerbChangeApp   Verb = "change apps"
 	VerbAdopt       Verb = "adopt containers"
 	VerbReadHosts   Verb = "see hosts and nodes"
+	VerbListNodes   Verb = "list nodes" // over the API, for admins alone
 	VerbChangeHosts Verb = "change hosts"
 	VerbReadUsers   Verb = "see users"
 	VerbChangeUsers Verb = "change users"

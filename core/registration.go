@@ -3,6 +3,7 @@ package core
 import (
 	"context"
 	"errors"
+	"strings"
 
 	"proximity/keys"
 	"proximity/store"
@@ -118,9 +119,10 @@ func (r RegisterRequest) check() error {
 	if r.Email != "" && !goodEmail(r.Email) {
 		return invalid("email", "write it as name@example.org", "enter a valid email address")
 	}
-	err := goodPassword(r.Password, r.Name)
+	mailbox, _, _ := strings.Cut(r.Email, "@")
+	err := goodPassword(r.Password, r.Name, mailbox)
 	var e *Error
-	if errors.As(err, &e) {
+	if errors.As(err, &e) && e.Field != "" {
 		e.Field = "password1"
 	}
 	return err

@@ -32,7 +32,7 @@ func Scopes() []Scope { return []Scope{ScopeRead, ScopeWrite, ScopeAdmin} }
 // allows reports whether the scope is wide enough for a verb.
 func (s Scope) allows(v Verb) bool {
 	switch v {
-	case VerbReadApp, VerbReadHosts, VerbReadUsers, VerbReadAudit:
+	case VerbReadApp, VerbReadHosts, VerbListNodes, VerbReadUsers, VerbReadAudit:
 		return slices.Contains([]Scope{"", ScopeRead, ScopeWrite, ScopeAdmin}, s)
 	case VerbDeploy, VerbChangeApp:
 		return s == "" || s == ScopeWrite || s == ScopeAdmin
