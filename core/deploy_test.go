@@ -328,6 +328,36 @@ func TestClassifyNeverRetriesWhatCannotPass(t *testing.T) {
 	}
 }
 
+// What to do about a failure is shown beside it: it must not be in it as well.
+func TestAFailureSaysItsHintOnce(t *testing.T) {
+	why := &Error{Kind: ErrFailed, Text: "node pve1 offers no alpine template", Hint: "run `pveam update` on the node"}
+	for err, text := range map[error]string{
+		why:                                  "node pve1 offers no alpine template",
+		fmt.Errorf("step: %w", why):          "step: node pve1 offers no alpine template",
+		passing{fmt.Errorf("step: %w", why)}: "step: node pve1 offers no alpine template",
+		noSnapshots(app{Hostname: "wiki"}):   "stop_first: the storage of wiki has no snapshots: wiki cannot be cloned while it runs",
+		errors.New("plain"):                  "plain",
+	} {
+		v := classify(err)
+		if v.Reason != text || v.Hint == "" && !errors.Is(err, errPassing) || strings.Contains(v.Reason, v.Hint) {
+			t.Errorf("%v is told as %q (%s), want %q", err, v.Reason, v.Hint, text)
+		}
+	}
+	sim := startSim(t, pvesim.Options{TaskTime: 0.01})
+	r := openRig(t, testConfig(t.TempDir()))
+	r.connect(sim)
+	app, job := r.deploy(DeployRequest{CatalogID: "adminer", Hostname: "tool"})
+	r.end(job.ID)
+	defer sim.Inject(pvesim.Fault{Method: "GET", Path: "/nodes/*/storage", Do: "403:Permission check failed (/storage, Datastore.Audit)"})()
+	_, backup, err := r.BackupApp(t.Context(), admin, app.ID, BackupRequest{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if j := r.end(backup.ID); j.State != "failed" || j.Hint == "" || strings.Contains(j.Error, j.Hint) {
+		t.Errorf("ended %s: %q (%s)", j.State, j.Error, j.Hint)
+	}
+}
+
 func TestAppsAreStoppedStartedRestartedAndDeleted(t *testing.T) {
 	sim := startSim(t, pvesim.Options{TaskTime: 0.01})
 	r := openRig(t, testConfig(t.TempDir()))

@@ -231,6 +231,7 @@ func classify(err error) jobs.Verdict {
 	if errors.As(err, &e) {
 		hint = e.Hint
 	}
+	reason := inWords(err)
 	is := func(kinds ...error) bool {
 		return slices.ContainsFunc(kinds, func(k error) bool { return errors.Is(err, k) })
 	}
@@ -245,15 +246,26 @@ func classify(err error) jobs.Verdict {
 	case errors.As(err, &turns):
 		return jobs.Verdict{Kind: jobs.Wait, Reason: turns.what, Calm: true}
 	case is(pve.ErrTimeout, pve.ErrLocked, pve.ErrNoQuorum, pve.ErrBusy, pve.ErrTaskLost, pve.ErrChanged, errPassing, context.DeadlineExceeded):
-		return jobs.Verdict{Kind: jobs.Retry, Reason: err.Error(), Hint: hint}
+		return jobs.Verdict{Kind: jobs.Retry, Reason: reason, Hint: hint}
 	case is(pve.ErrPermission, pve.ErrAuth):
-		return jobs.Verdict{Kind: jobs.Fatal, Hint: cmp.Or(hint, "`hosts test` shows what the account lacks")}
+		return jobs.Verdict{Kind: jobs.Fatal, Reason: reason, Hint: cmp.Or(hint, "`hosts test` shows what the account lacks")}
 	case is(pve.ErrNoSpace):
-		return jobs.Verdict{Kind: jobs.Fatal, Hint: cmp.Or(hint, "free some space on the storage, or choose another node")}
+		return jobs.Verdict{Kind: jobs.Fatal, Reason: reason, Hint: cmp.Or(hint, "free some space on the storage, or choose another node")}
 	case is(pve.ErrNoSSH):
-		return jobs.Verdict{Kind: jobs.Fatal, Hint: cmp.Or(hint, "give the host SSH credentials: an API token alone cannot run commands in containers")}
+		return jobs.Verdict{Kind: jobs.Fatal, Reason: reason, Hint: cmp.Or(hint, "give the host SSH credentials: an API token alone cannot run commands in containers")}
 	}
-	return jobs.Verdict{Kind: jobs.Fatal, Hint: cmp.Or(hint, "the job's log tells more: mend that, then try again")}
+	return jobs.Verdict{Kind: jobs.Fatal, Reason: reason, Hint: cmp.Or(hint, "the job's log tells more: mend that, then try again")}
+}
+
+// inWords is an error without the hint in it, which is shown beside.
+func inWords(err error) string {
+	var e *Error
+	if !errors.As(err, &e) {
+		return err.Error()
+	}
+	bare := *e
+	bare.Hint = ""
+	return strings.Replace(err.Error(), e.Error(), bare.Error(), 1)
 }
 
 // hostIn names the host an error is about.
