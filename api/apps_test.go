@@ -233,7 +233,7 @@ func TestTwoAskForTheSameNameOrPort(t *testing.T) {
 			if p.status == http.StatusCreated {
 				won = append(won, p)
 			} else {
-				p.is(409, "taken")
+				p.is(409, `"detail":"`, `"hint":"`)
 			}
 		}
 		return won
@@ -258,7 +258,15 @@ func TestTwoAskForTheSameNameOrPort(t *testing.T) {
 	if len(ports) != 8 {
 		t.Errorf("%d of 8 got a port", len(ports))
 	}
-	for _, p := range append(names, all...) {
+	// One port that all wish for is one's.
+	wish := ports[len(ports)-1].(float64) + 50
+	same := race(func(i int) map[string]any {
+		return map[string]any{"catalog_id": "adminer", "hostname": fmt.Sprintf("wisher-%d", i), "config": map[string]any{"memory": 512, "disk_size": 6, "public_port": wish}}
+	})
+	if len(same) != 1 || same[0].at("public_port") != wish {
+		t.Errorf("%d got port %v", len(same), wish)
+	}
+	for _, p := range slices.Concat(names, all, same) {
 		r.clear(t, p.at("id").(string))
 	}
 }

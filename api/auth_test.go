@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -216,6 +217,35 @@ func TestTokensRotateAndCanBeTakenBack(t *testing.T) {
 	c.bearer(access).get(t, "/api/apps/").is(401)
 	c.post(t, "/api/auth/token/refresh/", map[string]string{"refresh": third}).is(401)
 	c.bearer(newer).post(t, "/api/auth/logout/", nil).is(200)
+}
+
+// Two tabs of a browser refresh at once: one of them gets the new pair, and
+// the login goes on.
+func TestManyRefreshAtOnce(t *testing.T) {
+	r := rigged(t)
+	c := r.client("a script").with("X-Forwarded-For", "192.0.2.15")
+	_, refresh := login(t, c, "olga")
+	replies := make([]*reply, 8)
+	var wg sync.WaitGroup
+	for i := range replies {
+		wg.Go(func() {
+			replies[i] = c.post(t, "/api/auth/token/refresh/", map[string]string{"refresh": refresh})
+		})
+	}
+	wg.Wait()
+	var won []*reply
+	for _, p := range replies {
+		if p.status == http.StatusOK {
+			won = append(won, p)
+		} else {
+			p.is(401, `"code":"token_not_valid"`)
+		}
+	}
+	if len(won) != 1 {
+		t.Fatalf("%d got new tokens", len(won))
+	}
+	c.bearer(won[0].at("access").(string)).get(t, "/api/auth/user").is(200)
+	c.post(t, "/api/auth/token/refresh/", map[string]any{"refresh": won[0].at("refresh")}).is(200)
 }
 
 func TestForgedTokensAreRefused(t *testing.T) {

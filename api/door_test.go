@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -160,7 +161,11 @@ func TestACrashIsAnAnswer(t *testing.T) {
 func TestFiguresForPrometheus(t *testing.T) {
 	r := rigged(t)
 	r.admin.get(t, "/api/apps/"+r.app.ID+"/logs").is(200)
-	r.client("nobody").get(t, "/api/wherever/"+strings.Repeat("x", 30))
+	for i := range 50 { // whatever strangers ask for, the figures stay as many
+		r.client("nobody").get(t, fmt.Sprintf("/api/wherever/%d", i))
+		r.client("nobody").get(t, fmt.Sprintf("/api/apps/wherever-%d", i)).is(401)
+		r.client("nobody").send(t, fmt.Sprintf("BREW%d", i), "/api/apps", nil).is(405)
+	}
 	read := func(c *client) (int, string) {
 		req, _ := http.NewRequest("GET", r.server.URL()+"/metrics", nil)
 		req.Header = c.header.Clone()
@@ -182,7 +187,16 @@ func TestFiguresForPrometheus(t *testing.T) {
 			t.Errorf("no %s in %d:\n%.2000s", want, code, text)
 		}
 	}
-	for _, not := range []string{r.app.ID, "wherever", "olga"} {
+	routes := map[string]bool{"none": true, "GET /healthz": true, "GET /readyz": true, "GET /metrics": true, "GET /api/docs": true, "GET /api/openapi.json": true}
+	for _, o := range r.doc.operations() {
+		routes[o.name()] = true
+	}
+	for _, m := range regexp.MustCompile(`route="([^"]*)"`).FindAllStringSubmatch(text, -1) {
+		if !routes[m[1]] {
+			t.Errorf("%s is a route", m[1])
+		}
+	}
+	for _, not := range []string{r.app.ID, "wherever", "BREW", "olga"} {
 		if strings.Contains(text, not) {
 			t.Errorf("%s is a label", not)
 		}
