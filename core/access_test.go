@@ -91,6 +91,18 @@ func TestLoginsRunOutAndAreTakenBack(t *testing.T) {
 		t.Errorf("a login whose token was copied goes on: %v", err)
 	}
 
+	// Who leaves with an access token that has run out leaves all the same.
+	left, stays := enter(), enter()
+	wait(2 * time.Hour)
+	c.EndLogin(t.Context(), "10.0.0.9", left.Access)
+	c.EndLogin(t.Context(), "10.0.0.9", stays.Access+"x") // not ours
+	if _, err := c.RefreshLogin(t.Context(), "10.0.0.9", left.Refresh); !errors.Is(err, ErrDenied) {
+		t.Errorf("after the logout the refresh token gives %v", err)
+	}
+	if _, err := c.RefreshLogin(t.Context(), "10.0.0.9", stays.Refresh); err != nil {
+		t.Errorf("another login was ended: %v", err)
+	}
+
 	third := enter()
 	wait(8 * 24 * time.Hour)
 	if _, err := c.RefreshLogin(t.Context(), "10.0.0.9", third.Refresh); !errors.Is(err, keys.ErrTokenExpired) {

@@ -271,16 +271,36 @@ func (c *Core) endCopied(l login, from string) {
 	c.audit(Actor{User: u.Name, Via: ViaAPI, From: from}, "login.refresh", u.Name, badToken(nil), "an old refresh token came again: its login has been ended")
 }
 
-// EndLogin ends the login that an access or refresh token belongs to. It is no
+// EndLogin ends the login that an access or refresh token belongs to, also
+// when that token's time is over: the login goes on by the other. It is no
 // error when there is none.
 func (c *Core) EndLogin(_ context.Context, from, token string) {
 	l, _, err := c.loginOf(token, "")
+	if errors.Is(err, keys.ErrTokenExpired) {
+		l, err = c.loginBefore(token)
+	}
 	if err != nil {
 		return
 	}
 	u, _ := c.access.person(l.User)
 	err = c.store.Batch(func(tx *store.Tx) error { return c.dropLogin(tx, l.ID) })
 	c.audit(Actor{User: u.Name, Role: u.Role, Via: ViaAPI, From: from}, "logout", u.Name, err, "")
+}
+
+// loginBefore finds the login that a token of the past belongs to.
+func (c *Core) loginBefore(token string) (login, error) {
+	raw, err := c.ring.PastToken(token)
+	if err != nil {
+		return login{}, badToken(err)
+	}
+	id, _ := raw["sid"].(string)
+	c.access.mu.RLock()
+	defer c.access.mu.RUnlock()
+	l, ok := c.access.logins[id]
+	if !ok {
+		return login{}, badToken(nil)
+	}
+	return l, nil
 }
 
 // badToken is the answer to a token that is not worth anything.

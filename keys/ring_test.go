@@ -208,6 +208,10 @@ func TestTokensAreOursAndEnd(t *testing.T) {
 		if claims, err := r.VerifyToken(c.token, now); !errors.Is(err, c.want) || claims != nil {
 			t.Errorf("%s: %v, %v", what, claims, err)
 		}
+		past, err := r.PastToken(c.token) // it forgives the time, and nothing else
+		if ours := c.want == ErrTokenExpired; ours != (err == nil) || ours != (past["sub"] == "ada") {
+			t.Errorf("%s: %v, %v of the past", what, past, err)
+		}
 	}
 	for what, exp := range map[string]any{"without end": nil, "with a silly end": "tomorrow"} {
 		if _, err := r.SignToken(map[string]any{"exp": exp}); err == nil {
