@@ -80,6 +80,7 @@ e2e:
 bench:
 	$(GO) test -run '^$$' -bench . -benchmem ./...
 
+# "context deadline exceeded" and no failing input is Go's coordinator at the end of its time, not a finding: golang/go#75804.
 fuzz:
 	@for pkg in $$($(GO) list ./...); do \
 		for f in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz' || true); do \

@@ -57,9 +57,13 @@ func TestErrorsAreReportedWithoutSecrets(t *testing.T) {
 	}
 	token := "px_abcdefghijkmnopqrstuvwxyz23456789abcdefg"
 	log.Info("all is well", "user", "ann")
-	log.Error("answer a request", "user", "ann", "route", "GET /healthz", "error", errors.New("ill"))
+	for _, route := range []string{"GET /healthz", "GET /readyz", "GET /metrics", "GET /api/health", "GET /api/core/health"} {
+		log.Error("answer a request", "user", "ann", "route", route, "error", errors.New("ill"))
+	}
+	jwt := "eyJhbGciOiJIUzI1NiJ9.eyJ1c2VyX2lkIjoiMSJ9.c2lnbmF0dXJl"
 	log.With("host", "lab").Error("answer a request", "user", "ann", "route", "POST /api/apps", "password", "hunter2",
-		"error", errors.New(`log in at https://root:hunter2@10.0.0.2: {"password": "hunter2"} Authorization: Bearer `+token+` and `+token))
+		"error", errors.New(`log in at https://root:hunter2@10.0.0.2: {"password": "hunter2"} Authorization: Bearer `+token+` and `+token),
+		"asked", "Cookie: proximity-auth-cookie="+jwt+"; csrftoken=ABCDEFGH", "header", "PVEAPIToken=root@pam!px=0a1b2c3d-secret", "ssh", "-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaA\n-----END OPENSSH PRIVATE KEY-----")
 	flush()
 	var e map[string]any
 	select {
@@ -82,7 +86,7 @@ func TestErrorsAreReportedWithoutSecrets(t *testing.T) {
 		t.Errorf("release %q", release)
 	}
 	raw, _ := json.Marshal(e)
-	for _, secret := range []string{"hunter2", token, token[3:]} {
+	for _, secret := range []string{"hunter2", token, token[3:], jwt, "c2lnbmF0dXJl", "ABCDEFGH", "0a1b2c3d", "b3BlbnNzaA"} {
 		if strings.Contains(string(raw), secret) {
 			t.Errorf("%q is in the report: %s", secret, raw)
 		}
@@ -95,7 +99,7 @@ func TestErrorsAreReportedWithoutSecrets(t *testing.T) {
 		t.Errorf("a health check, or what is no error, is reported: %v", e)
 	default:
 	}
-	if strings.Count(out.String(), "\n") != 3 {
+	if strings.Count(out.String(), "\n") != 7 {
 		t.Errorf("not everything is logged as before:\n%s", out.String())
 	}
 }
