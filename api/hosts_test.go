@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"proximity/core"
 	"proximity/pvesim"
 )
 
@@ -43,6 +44,33 @@ func TestHosts(t *testing.T) {
 	}
 	r.admin.get(t, "/api/proxmox/nodes?host_id=99").is(200, "[]")
 	r.owner.get(t, "/api/proxmox/nodes").is(403)
+}
+
+// A node that is down has no figures and takes no app.
+func TestANodeIsDown(t *testing.T) {
+	r := rigged(t)
+	down := "pve1"
+	if r.app.Node == down {
+		down = "pve2"
+	}
+	state := func(want string) {
+		t.Helper()
+		if err := r.until(func(w *core.World) bool {
+			return slices.ContainsFunc(w.Nodes, func(n core.NodeView) bool { return n.Name == down && n.State == want })
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r.sim.NodeDown(down)
+	defer state("online")
+	defer r.sim.NodeUp(down)
+	state("offline")
+	nodes := r.admin.get(t, "/api/proxmox/nodes").is(200)
+	i := slices.IndexFunc(nodes.at().([]any), func(n any) bool { return n.(map[string]any)["name"] == down })
+	if nodes.at(i, "status") != "offline" || nodes.at(i, "cpu_usage") != nil || nodes.at(i, "memory_used") != nil || nodes.at(i, "uptime") != nil {
+		t.Errorf("a node that is down is %v", nodes.at(i))
+	}
+	r.owner.post(t, "/api/apps", map[string]string{"catalog_id": "adminer", "hostname": "nowhere", "node": down}).is(400, `"detail":"`+down+`: `, "offline", `"hint":"`)
 }
 
 func TestConnectingAHost(t *testing.T) {
