@@ -2,6 +2,7 @@ package core
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -157,7 +158,7 @@ func TestABackupIsRestoredAsANewApp(t *testing.T) {
 		t.Error("the secrets of the archive are not those of the app")
 	}
 	env := r.sh("news-copy", "cat /opt/proximity/"+fresh.ID+"/.env")
-	if !strings.Contains(env, "PX_URL='"+strings.TrimSuffix(fresh.URL, "/")) {
+	if !strings.Contains(env, "PX_URL='"+strings.TrimSuffix(fresh.URL, "/")) || !strings.Contains(env, fmt.Sprintf("PX_PORT='%d'\n", fresh.PublicPort)) {
 		t.Errorf("its files name another address than %s:\n%s", fresh.URL, env)
 	}
 	r.until("both pages answer", func() bool {

@@ -228,3 +228,19 @@ func BenchmarkCatalogue(b *testing.B) {
 		}
 	})
 }
+
+// What no browser opens is told its address without a scheme, and so are its people.
+func TestAnAppThatIsNoPageHasHostAndPort(t *testing.T) {
+	sim := startSim(t, pvesim.Options{TaskTime: 0.01})
+	r := openRig(t, testConfig(t.TempDir()))
+	r.connect(sim)
+	app := r.running("minecraft", "craft")
+	at := fmt.Sprintf("%s:%d", r.cfg.PublicHost, app.PublicPort)
+	env := r.fileInside("craft", ".env")
+	if app.PublicPort == 0 || !strings.Contains(env, "PX_URL='"+at+"'\n") || !strings.Contains(env, fmt.Sprintf("PX_PORT='%d'\n", app.PublicPort)) {
+		t.Errorf("published at %s, its .env says\n%s", at, env)
+	}
+	if note, err := r.WelcomeNote(t.Context(), admin, "craft"); err != nil || !strings.Contains(note, at) || strings.Contains(note, "http") {
+		t.Errorf("its note is %q, %v", note, err)
+	}
+}

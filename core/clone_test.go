@@ -111,8 +111,10 @@ func (r *rig) twins(sim *pvesim.Cluster, source, copied AppView) {
 		r.t.Error("the copy has other secrets than its data")
 	}
 	env, _ := sim.Machine(now.VMID).ReadFile(appDir(now) + "/.env")
-	if url := r.viewApp(now).URL; !strings.Contains(string(env), strings.TrimSuffix(url, "/")) {
-		r.t.Errorf("its .env does not know %s:\n%s", url, env)
+	for _, line := range []string{"PX_URL='" + strings.TrimSuffix(r.viewApp(now).URL, "/"), fmt.Sprintf("PX_PORT='%d'\n", now.PublicPort)} {
+		if !strings.Contains(string(env), line) {
+			r.t.Errorf("its .env does not say %s:\n%s", line, env)
+		}
 	}
 	view, _ := r.App(r.t.Context(), admin, copied.ID)
 	r.until("the copy answers", func() bool { code, _, err := get(view.URL); return err == nil && code == 200 })

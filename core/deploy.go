@@ -7,8 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -389,9 +391,13 @@ func (c *Core) AppSecrets(_ context.Context, a Actor, name string) (map[string]s
 
 // builtins are what every app is told about itself.
 func (c *Core) builtins(a app, m *catalog.Manifest) catalog.Builtins {
-	b := catalog.Builtins{Host: c.cfg.PublicHost, Address: a.Address, TZ: "UTC", Instance: a.ID}
-	if a.PublicPort != 0 {
+	b := catalog.Builtins{Host: c.cfg.PublicHost, Port: a.PublicPort, Address: a.Address, TZ: "UTC", Instance: a.ID}
+	switch {
+	case a.PublicPort == 0:
+	case m.Access.Kind == "web":
 		b.URL = strings.TrimSuffix(c.publicURL(a.PublicPort, m.Access.Scheme, "/"), "/")
+	default: // no browser goes there
+		b.URL = net.JoinHostPort(c.cfg.PublicHost, strconv.Itoa(a.PublicPort))
 	}
 	return b
 }

@@ -144,7 +144,7 @@ func sampleEnv(m *Manifest, variables map[string]template.Variable) types.Mappin
 	for name := range variables {
 		env[name] = "sample"
 	}
-	maps.Copy(env, types.Mapping(Builtins{URL: "http://app.example:8100", Host: "app.example", Address: "10.0.0.5", TZ: "UTC", Instance: m.ID}.values()))
+	maps.Copy(env, types.Mapping(Builtins{URL: "http://app.example:8100", Host: "app.example", Port: 8100, Address: "10.0.0.5", TZ: "UTC", Instance: m.ID}.values()))
 	maps.Copy(env, m.Environment)
 	for _, f := range m.Fields {
 		env[f.Key] = f.Sample()
@@ -152,14 +152,14 @@ func sampleEnv(m *Manifest, variables map[string]template.Variable) types.Mappin
 	return env
 }
 
-// reportCompose translates what compose-go found. It reports several wrong values at once, one per line.
+// reportCompose translates what compose-go found. It reports several wrong values at once, one per line and in any order.
 func reportCompose(err error, r *report) {
 	text := err.Error()
 	if m := interpolation.FindStringSubmatch(text); m != nil {
-		r.add("docker_compose."+m[1], "%s is no variable: write ${NAME}, or $$ for a dollar sign", strings.TrimSpace(m[2]))
+		r.add(composePath(m[1]), "%s is no variable: write ${NAME}, or $$ for a dollar sign", strings.TrimSpace(m[2]))
 		return
 	}
-	for line := range strings.Lines(decodingFailed.ReplaceAllString(text, "")) {
+	for _, line := range slices.Sorted(strings.Lines(decodingFailed.ReplaceAllString(text, ""))) {
 		if line = strings.TrimSpace(line); line != "" {
 			path, reason := translate(line)
 			r.add(path, "%s", reason)
@@ -172,32 +172,78 @@ var (
 	decodingFailed = regexp.MustCompile(`^decoding failed due to the following error\(s\):\s*`)
 	interpolation  = regexp.MustCompile(`(?s)^invalid interpolation format for (\S+?)\.\n.*\n(.+)$`)
 	unknownKey     = regexp.MustCompile(`^(.+)\.([^.]+) false schema$`)
-	ofService      = regexp.MustCompile(`^service "([^"]+)" (.+)$`)
+	moreKeys       = regexp.MustCompile(`^(\S*) *additional properties (.+) not allowed$`)
+	badCast        = regexp.MustCompile(`^error while interpolating (\S+): failed to cast to expected type: (.+)$`)
+	badNumber      = regexp.MustCompile(`^strconv\.\w+: parsing ("(?:[^"\\]|\\.)*"): `)
+	noTarget       = regexp.MustCompile(`^service (?:ports|volume) (services\.\S+) (is missing a .+)$`)
+	ofService      = regexp.MustCompile(`^service "?([^" ]+)"? (.+)$`)
 	badPort        = regexp.MustCompile(`^Invalid (?:container|host)Port: (.+)$`)
+	badDuration    = regexp.MustCompile(`^time: .*duration ("(?:[^"\\]|\\.)*")$`)
 	quotedPath     = regexp.MustCompile(`^'([^']+)' *(.*)$`)
 	plainPath      = regexp.MustCompile(`^((?:services|volumes|networks|configs|secrets)[.\[]\S*?):? (.+)$`)
 	bracketStep    = regexp.MustCompile(`\[([^\]]*[^\]0-9][^\]]*)\]`) // services[db] becomes services.db, ports[0] stays
+	numberStep     = regexp.MustCompile(`\.\[?([0-9]+)\]?(\.|\[|$)`)  // volumes.0 and ports.[0] become volumes[0] and ports[0]
 )
 
 // translate turns one of the messages into a JSON path and a sentence that an author understands.
 func translate(text string) (path, reason string) {
-	const root = "docker_compose"
 	text = strings.TrimPrefix(text, "validating docker_compose: ")
 	text = strings.TrimSuffix(text, ": invalid compose project")
 	if m := unknownKey.FindStringSubmatch(text); m != nil {
-		return root + "." + m[1] + "." + m[2], "unknown key: compose has no " + strconv.Quote(m[2]) + " here"
+		return composePath(m[1] + "." + m[2]), "unknown key: compose has no " + strconv.Quote(m[2]) + " here"
+	}
+	if m := moreKeys.FindStringSubmatch(text); m != nil {
+		if m[1] == "services" {
+			return composePath(m[1]), m[2] + " cannot be the name of a service: use letters, digits and -"
+		}
+		return composePath(m[1]), "unknown key: compose has no " + m[2] + " here"
+	}
+	if m := badCast.FindStringSubmatch(text); m != nil {
+		return composePath(m[1]), castReason(m[2])
+	}
+	if m := noTarget.FindStringSubmatch(text); m != nil {
+		return composePath(m[1]), m[2]
 	}
 	if m := ofService.FindStringSubmatch(text); m != nil {
-		return root + ".services." + m[1], m[2]
+		return composePath("services." + m[1]), strings.Replace(m[2], "neither an image nor a build context specified", "no image", 1)
 	}
 	if m := badPort.FindStringSubmatch(text); m != nil {
-		return root, m[1] + " is no port: they go from 1 to 65535"
+		return composePath(""), m[1] + " is no port: they go from 1 to 65535"
 	}
-	if m := quotedPath.FindStringSubmatch(text); m != nil {
-		return root + "." + bracketStep.ReplaceAllString(m[1], ".$1"), m[2]
+	for _, shape := range []*regexp.Regexp{quotedPath, plainPath} {
+		if m := shape.FindStringSubmatch(text); m != nil {
+			return composePath(m[1]), plainWords(m[2])
+		}
 	}
-	if m := plainPath.FindStringSubmatch(text); m != nil {
-		return root + "." + bracketStep.ReplaceAllString(m[1], ".$1"), m[2]
+	return composePath(""), text
+}
+
+// composePath writes a path of compose-go's as the others are written, from the manifest on.
+func composePath(path string) string {
+	path = strings.ReplaceAll(path, ".[]", "")
+	path = bracketStep.ReplaceAllString(path, ".$1")
+	path = numberStep.ReplaceAllString(path, "[$1]$2")
+	return strings.TrimSuffix("docker_compose."+path, ".")
+}
+
+// castReason says what a text is not that stands for a number or a switch.
+func castReason(why string) string {
+	if m := badNumber.FindStringSubmatch(why); m != nil {
+		return m[1] + " is no number"
 	}
-	return root, text
+	if value, is := strings.CutPrefix(why, "invalid boolean: "); is {
+		return strconv.Quote(value) + " is neither true nor false"
+	}
+	return why
+}
+
+// plainWords puts what is wrong with a value into the words that the schema's problems have, too.
+func plainWords(reason string) string {
+	if m := badDuration.FindStringSubmatch(reason); m != nil {
+		return m[1] + " is no duration: write 30s or 2m"
+	}
+	if size, is := strings.CutPrefix(reason, "invalid size: "); is {
+		return size + " is no size: write 512m or 2g"
+	}
+	return strings.NewReplacer("must be a array", "must be an array", "must be a mapping", "must be an object").Replace(reason)
 }

@@ -146,6 +146,7 @@ func lintNotes(m *Manifest, r *report) {
 		{"notes.after_install", m.Notes.AfterInstall},
 	} {
 		for _, found := range placeholder.FindAllStringSubmatch(note.text, -1) {
+			lintPublic(m, note.path, found[1], r)
 			if key, isField := strings.CutPrefix(found[1], "Field."); isField {
 				if _, known := m.Field(key); !known {
 					r.add(note.path, "%s names no field", found[0])
@@ -153,7 +154,7 @@ func lintNotes(m *Manifest, r *report) {
 			}
 		}
 		if rest := placeholder.ReplaceAllString(note.text, ""); strings.Contains(rest, "{{") {
-			r.add(note.path, "only {{.URL}}, {{.Host}}, {{.Address}}, {{.TZ}}, {{.Instance}} and {{.Field.KEY}} are filled in")
+			r.add(note.path, "only {{.URL}}, {{.Host}}, {{.Port}}, {{.Address}}, {{.TZ}}, {{.Instance}} and {{.Field.KEY}} are filled in")
 		}
 	}
 	c := m.Notes.Credentials

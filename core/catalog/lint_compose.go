@@ -49,9 +49,13 @@ func lintVariables(m *Manifest, doc map[string]any, r *report) map[string]templa
 	used := template.ExtractVariables(file, nil)
 	needed := map[string]bool{}
 	for _, name := range slices.Sorted(maps.Keys(used)) {
+		if name == "" { // compose-go says what is wrong with it
+			continue
+		}
 		needed[name] = true
+		lintPublic(m, "docker_compose", name, r)
 		if !known[name] {
-			r.add("docker_compose", "${%s} has no field: add one to fields, or use PX_URL, PX_HOST, PX_ADDRESS, PX_TZ or PX_INSTANCE", name)
+			r.add("docker_compose", "${%s} has no field: add one to fields, or use PX_URL, PX_HOST, PX_PORT, PX_ADDRESS, PX_TZ or PX_INSTANCE", name)
 		}
 		f, is := m.Field(name)
 		switch {
@@ -66,6 +70,7 @@ func lintVariables(m *Manifest, doc map[string]any, r *report) map[string]templa
 		for _, found := range variable.FindAllStringSubmatch(spec.Content, -1) {
 			name := found[1]
 			needed[name] = true
+			lintPublic(m, fmt.Sprintf("files[%d].content", i), name, r)
 			if name != "" && !known[name] {
 				r.add(fmt.Sprintf("files[%d].content", i), "${%s} has no field: add one, or write $${%s} for the text itself", name, name)
 			}
@@ -81,8 +86,21 @@ func lintVariables(m *Manifest, doc map[string]any, r *report) map[string]templa
 			r.add(fmt.Sprintf("fields[%d]", i), "%s is asked for but never used", f.Key)
 		}
 	}
+	if _, is := file["include"]; is {
+		r.add("docker_compose.include", "a manifest stands alone: write the services out")
+	}
 	lintSecrets(file, m, r)
 	return used
+}
+
+// public are the values that only a published port gives, as variables and in notes.
+var public = []string{"PX_URL", "PX_PORT", "URL", "Port"}
+
+// lintPublic refuses them where nothing is published: they would be empty.
+func lintPublic(m *Manifest, at, name string, r *report) {
+	if slices.Contains(public, name) && (m.Access.Kind == "none" || m.Access.Kind == "udp") {
+		r.add(at, "%s is empty: of an app of kind %s no port is published", name, m.Access.Kind)
+	}
 }
 
 // known holds the names of all variables that get a value.
@@ -142,6 +160,8 @@ func lintVolumes(m *Manifest, project *types.Project, r *report) {
 	for _, name := range slices.Sorted(maps.Keys(project.Volumes)) {
 		if bool(project.Volumes[name].External) {
 			r.add("docker_compose.volumes."+name, "external volumes do not exist in a new container: declare it here")
+		} else if v := project.Volumes[name]; v.Driver != "" && v.Driver != "local" || len(v.DriverOpts) > 0 {
+			r.add("docker_compose.volumes."+name, "a driver keeps it elsewhere, where it would be in no backup: leave driver and driver_opts out")
 		}
 		if _, classed := m.Backup.Volumes[name]; !classed {
 			r.add("backup.volumes", "missing: %s: say whether it is essential, config, media or cache", name)
@@ -212,6 +232,8 @@ func lintPublished(project *types.Project, r *report) {
 	}
 }
 
+var restarts = regexp.MustCompile(`^(no|always|unless-stopped|on-failure(:[0-9]+)?)$`)
+
 // lintOutside keeps a service inside its container and its manifest.
 func lintOutside(m *Manifest, s types.ServiceConfig, at string, r *report) {
 	allowed := func(feature string) bool { return slices.Contains(m.Requirements.Features, feature) }
@@ -226,6 +248,9 @@ func lintOutside(m *Manifest, s types.ServiceConfig, at string, r *report) {
 	}
 	if len(s.LabelFiles) > 0 {
 		r.add(at+".label_file", "a manifest stands alone: use labels")
+	}
+	if s.Restart != "" && !restarts.MatchString(s.Restart) {
+		r.add(at+".restart", "%q is no policy: use no, always, on-failure or unless-stopped", s.Restart)
 	}
 	if s.Privileged && !allowed("privileged") {
 		r.add(at+".privileged", "add privileged to requirements.features, so that people see it before they deploy")

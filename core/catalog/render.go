@@ -20,17 +20,26 @@ const (
 	EnvFile     = ".env"
 )
 
-// Builtins are the values that Proximity itself gives to every app: PX_URL, PX_HOST, PX_ADDRESS, PX_TZ, PX_INSTANCE.
+// Builtins are the values that Proximity itself gives to every app: PX_URL, PX_HOST, PX_PORT, PX_ADDRESS, PX_TZ,
+// PX_INSTANCE.
 type Builtins struct {
-	URL      string // where people reach the app: "http://proximity.local:8100"
+	URL      string // where people reach the app: "http://proximity.local:8100", without a scheme where no browser goes; "" = nowhere
 	Host     string // the host part of it
+	Port     int    // the port part of it; 0 = none is published
 	Address  string // the container's own address
 	TZ       string // "Europe/Rome"; UTC when empty
 	Instance string // the app's id, also the name of its folder
 }
 
 func (b Builtins) values() Values {
-	return Values{"PX_URL": b.URL, "PX_HOST": b.Host, "PX_ADDRESS": b.Address, "PX_TZ": cmp.Or(b.TZ, "UTC"), "PX_INSTANCE": b.Instance}
+	return Values{"PX_URL": b.URL, "PX_HOST": b.Host, "PX_PORT": b.port(), "PX_ADDRESS": b.Address, "PX_TZ": cmp.Or(b.TZ, "UTC"), "PX_INSTANCE": b.Instance}
+}
+
+func (b Builtins) port() string {
+	if b.Port == 0 {
+		return ""
+	}
+	return strconv.Itoa(b.Port)
 }
 
 // File is one file to put into the app's container.
@@ -136,8 +145,8 @@ func substitute(content string, env Values) string {
 // hidden stands in notes for a secret that is not shown.
 const hidden = "(among its secrets)"
 
-// placeholder is what notes may contain: {{.URL}}, {{.Host}}, {{.Address}}, {{.TZ}}, {{.Instance}}, {{.Field.KEY}}.
-var placeholder = regexp.MustCompile(`\{\{\s*\.(URL|Host|Address|TZ|Instance|Field\.[A-Za-z_][A-Za-z0-9_]*)\s*\}\}`)
+// placeholder is what notes may contain: {{.URL}}, {{.Host}}, {{.Port}}, {{.Address}}, {{.TZ}}, {{.Instance}}, {{.Field.KEY}}.
+var placeholder = regexp.MustCompile(`\{\{\s*\.(URL|Host|Port|Address|TZ|Instance|Field\.[A-Za-z_][A-Za-z0-9_]*)\s*\}\}`)
 
 // AfterInstall renders the note shown after a deployment. Secrets stay out of it unless their field says
 // show_after_install and v holds them: a caller that must not show any leaves them out of v.
@@ -158,6 +167,8 @@ func (m *Manifest) note(text string, v Values, b Builtins) string {
 			return b.URL
 		case "Host":
 			return b.Host
+		case "Port":
+			return b.port()
 		case "Address":
 			return b.Address
 		case "TZ":

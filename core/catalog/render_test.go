@@ -14,7 +14,7 @@ import (
 	"proximity/core/catalog"
 )
 
-var someBuiltins = catalog.Builtins{URL: "http://proximity.local:8100", Host: "proximity.local", Address: "10.0.0.7", TZ: "Europe/Rome", Instance: "x-0a1b2c3d"}
+var someBuiltins = catalog.Builtins{URL: "http://proximity.local:8100", Host: "proximity.local", Port: 8100, Address: "10.0.0.7", TZ: "Europe/Rome", Instance: "x-0a1b2c3d"}
 
 // checkRendered reads the files as docker compose would.
 func checkRendered(t testing.TB, files []catalog.File) *types.Project {
@@ -93,7 +93,7 @@ func FuzzDotenv(f *testing.F) {
 			t.Fatal(err)
 		}
 		env, err := dotenv.Parse(bytes.NewReader(files[1].Content))
-		if err != nil || env["V"] != value || env["PX_URL"] != someBuiltins.URL || len(env) != 6 {
+		if err != nil || env["V"] != value || env["PX_URL"] != someBuiltins.URL || env["PX_PORT"] != "8100" || len(env) != 7 {
 			t.Errorf("%q arrives as %q (%v)\n%s", value, env, err, files[1].Content)
 		}
 	})
@@ -157,12 +157,12 @@ func TestFilesOfTheManifestAreFilledIn(t *testing.T) {
 func TestNotesKeepSecrets(t *testing.T) {
 	m := manifest(t, `{"key": "USER", "type": "string"}, {"key": "SHOWN", "type": "password", "show_after_install": true}, {"key": "HIDDEN", "type": "password"}`,
 		`{"A": "${USER} ${SHOWN} ${HIDDEN}"}`,
-		`, "notes": {"before_install": "On {{.Address}}", "after_install": "{{.URL}} {{ .Host }} {{.TZ}} {{.Instance}}: {{.Field.USER}} {{.Field.SHOWN}} {{.Field.HIDDEN}}"}`)
+		`, "notes": {"before_install": "On {{.Address}}", "after_install": "{{.URL}} {{ .Host }} {{.Port}} {{.TZ}} {{.Instance}}: {{.Field.USER}} {{.Field.SHOWN}} {{.Field.HIDDEN}}"}`)
 	got := m.AfterInstall(catalog.Values{"USER": "{{.Field.HIDDEN}}", "SHOWN": "open", "HIDDEN": "sesame"}, someBuiltins)
-	if want := "http://proximity.local:8100 proximity.local Europe/Rome x-0a1b2c3d: {{.Field.HIDDEN}} open (among its secrets)"; got != want {
+	if want := "http://proximity.local:8100 proximity.local 8100 Europe/Rome x-0a1b2c3d: {{.Field.HIDDEN}} open (among its secrets)"; got != want {
 		t.Errorf("%q, want %q", got, want)
 	}
-	if got := m.AfterInstall(catalog.Values{"USER": "me"}, catalog.Builtins{}); got != "  UTC : me (among its secrets) (among its secrets)" {
+	if got := m.AfterInstall(catalog.Values{"USER": "me"}, catalog.Builtins{}); got != "   UTC : me (among its secrets) (among its secrets)" {
 		t.Errorf("without the secrets: %q", got)
 	}
 	if got := m.BeforeInstall(nil, someBuiltins); got != "On 10.0.0.7" {

@@ -89,7 +89,7 @@ func expectation(k jsonschema.ErrorKind) string {
 	case *kind.Pattern:
 		return fmt.Sprintf("%q must match %s", k.Got, k.Want)
 	case *kind.MinLength:
-		return fmt.Sprintf("must have at least %d characters", k.Want)
+		return atLeast(k.Want, "characters")
 	case *kind.MaxLength:
 		return fmt.Sprintf("has %d characters, may have %d", k.Got, k.Want)
 	case *kind.Minimum:
@@ -97,11 +97,18 @@ func expectation(k jsonschema.ErrorKind) string {
 	case *kind.Maximum:
 		return "must be at most " + k.Want.RatString()
 	case *kind.MinItems:
-		return fmt.Sprintf("must have at least %d entries", k.Want)
+		return atLeast(k.Want, "entries")
 	case *kind.MinProperties:
-		return fmt.Sprintf("must have at least %d entries", k.Want)
+		return atLeast(k.Want, "entries")
 	}
 	return k.LocalizedString(message.NewPrinter(language.English))
+}
+
+func atLeast(n int, of string) string {
+	if n == 1 {
+		return "must not be empty"
+	}
+	return fmt.Sprintf("must have at least %d %s", n, of)
 }
 
 func values(list []any) string {
