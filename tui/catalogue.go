@@ -21,7 +21,7 @@ type catalogue struct {
 	read   uint64 // World.Catalogue when it was read
 	alike  alike
 	left   bool // the cursor is in the categories
-	two    bool // there is room for the categories
+	two    bool // there is room for categories beside the list
 }
 
 const (
@@ -149,18 +149,19 @@ func (p *catalogue) body(c *Console, w, h int) []string {
 	}
 	side := 0
 	if w >= wideW && h >= 20 {
-		side = 40
+		side = 32
+		if w >= roomyW {
+			side = 40
+		}
 	}
 	cats := 0
-	if p.two {
-		cats = 18
+	if p.two && (w >= wideW || p.left) { // on narrower ones the list has the room, until somebody goes to the categories
 		for _, x := range p.cats {
-			if w >= wideW {
-				cats = max(cats, min(28, ui.Width(x.Name)+8))
-			}
+			cats = max(cats, min(28, ui.Width(x.Name)+7))
 		}
 	}
 	width := w - cats - side
+	p.columns(width)
 	var list []string
 	switch {
 	case p.table.Len() > 0:
@@ -208,6 +209,16 @@ func (p *catalogue) body(c *Console, w, h int) []string {
 	return out
 }
 
+// columns gives room to what an app is before what it needs, which the preview
+// and the app's page have, too.
+func (p *catalogue) columns(w int) {
+	const beside = 24 // the cursor, the names, the gap
+	if c := &p.table.Cols[itemWhat]; c.Width != max(14, min(36, w-beside)) {
+		c.Width = max(14, min(36, w-beside))
+		p.table.Reflow()
+	}
+}
+
 func (p *catalogue) categories(c *Console, w, h int) []string {
 	l := c.theme.NewLine(w)
 	out := []string{l.Space(2).Add(ui.Muted, "CATEGORY").String()}
@@ -225,11 +236,11 @@ func (p *catalogue) categories(c *Console, w, h int) []string {
 		here := i == p.cat
 		switch {
 		case here && p.left:
-			l.Space(1).Add(ui.Accent, ui.Bar).Cell(ui.Selected, name, w-8)
+			l.Space(1).Add(ui.Accent, ui.Bar).Cell(ui.Selected, name, w-7)
 		case here:
-			l.Space(2).Cell(ui.Accent, name, w-8)
+			l.Space(2).Cell(ui.Accent, name, w-7)
 		default:
-			l.Space(2).Cell(ui.Text, name, w-8)
+			l.Space(2).Cell(ui.Text, name, w-7)
 		}
 		rows = append(rows, l.Right(ui.Muted, strconv.Itoa(n), 4).String())
 	}

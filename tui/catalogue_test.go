@@ -58,7 +58,7 @@ func TestFormAsksOnlyWhatMatters(t *testing.T) {
 // TestCatalogueSaysWhereAnAppComesFrom: the preview has the origin, what it takes the place of, and what is like it.
 func TestCatalogueSaysWhereAnAppComesFrom(t *testing.T) {
 	c := at(t, newScripted(), look{}, []string{"3", "down", "down", "down"})
-	expect(t, c, "Lychee", "origin    /srv/apps", "replaces the embedded one", "similar   immich")
+	expect(t, c, "Lychee", "origin    /srv/apps", "replaces the", "embedded one", "similar   immich")
 	press(c, "up")
 	expect(t, c, "origin    embedded")
 }
@@ -117,5 +117,21 @@ func TestSearchPutsTheBestMatchUnderTheCursor(t *testing.T) {
 	typed(c, "a")
 	if id := c.page().(*catalogue).table.ID(); id != "adminer" {
 		t.Errorf("the cursor is on %s", id)
+	}
+}
+
+// TestNarrowCatalogueShowsWhatAppsAre: at 80 columns the list has the whole width, and the categories come when somebody goes to them.
+func TestNarrowCatalogueShowsWhatAppsAre(t *testing.T) {
+	c := at(t, newScripted(), look{w: 80, h: 24}, []string{"3", "down"})
+	expect(t, c, "Photo and video library with phone backup", "2c 4.0G 20G")
+	if strings.Contains(text(c), "CATEGORY") {
+		t.Errorf("the categories take the list's room:\n%s", text(c))
+	}
+	press(c, "tab", "down", "down")
+	expect(t, c, "CATEGORY", "dev · 1 app", "Git forge with issues and pack")
+	press(c, "enter")
+	expect(t, c, "Git forge with issues and packages")
+	if strings.Contains(text(c), "CATEGORY") || strings.Contains(text(c), "Immich") {
+		t.Errorf("back in the list it has not the room, or not the category:\n%s", text(c))
 	}
 }

@@ -16,6 +16,7 @@ const (
 	narrowW          = 50
 	normalW, normalH = 80, 24
 	wideW, wideH     = 120, 30
+	roomyW           = 150
 )
 
 // shape says which rows of chrome a size has room for.
