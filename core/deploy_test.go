@@ -80,6 +80,7 @@ func TestDeployRefusesWrongInput(t *testing.T) {
 		"too much disk":       {func(r *DeployRequest) { r.DiskGB = 10000 }, ErrUnavailable, "disk_gb"},
 		"too many cores":      {func(r *DeployRequest) { r.Cores = 1000 }, ErrInvalid, "cores"},
 		"unknown field":       {func(r *DeployRequest) { r.Values = map[string]string{"NOPE": "1"} }, ErrInvalid, "values.NOPE"},
+		"missing value":       {func(r *DeployRequest) { r.CatalogID = "cloudflared" }, ErrInvalid, "values.TUNNEL_TOKEN"},
 		"bad value":           {func(r *DeployRequest) { r.Values = map[string]string{"ADMIN_USERNAME": "No Spaces"} }, ErrInvalid, "values.ADMIN_USERNAME"},
 		"port out of range":   {func(r *DeployRequest) { r.Port = 80 }, ErrInvalid, "port"},
 		"port of another app": {func(r *DeployRequest) { r.Port = firstPort }, ErrConflict, "port"},

@@ -16,6 +16,7 @@ type entry struct {
 	names    []word // of name and id
 	tags     []word // and the category's words
 	text     string // tagline and description
+	tagline  int    // where it ends in text
 	letters  letters
 }
 
@@ -48,6 +49,7 @@ func (l letters) lacks(o letters) int { return bits.OnesCount64(uint64(o &^ l)) 
 
 func newEntry(m *Manifest) entry {
 	e := entry{m: m, name: strings.ToLower(m.Name), id: m.ID, text: strings.ToLower(m.Tagline + "\n" + m.Description)}
+	e.tagline = len(strings.ToLower(m.Tagline))
 	e.names = split(e.name + " " + m.ID)
 	for _, tag := range m.Tags {
 		tag = strings.ToLower(tag)
@@ -81,6 +83,7 @@ const (
 	tagWord     = 500
 	namePart    = 400
 	tagPrefix   = 300
+	taglineWord = 250
 	textWord    = 200
 	textPart    = 100
 	typo        = 10
@@ -176,6 +179,9 @@ func (e *entry) rankFound(w word) int {
 		before, _ := utf8.DecodeLastRuneInString(e.text[:at])
 		after, _ := utf8.DecodeRuneInString(e.text[end:])
 		if (at == 0 || between(before)) && (end == len(e.text) || between(after)) {
+			if at < e.tagline {
+				return taglineWord
+			}
 			return textWord
 		}
 		at, rest = end, e.text[end:]

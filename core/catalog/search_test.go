@@ -74,6 +74,41 @@ func TestSearchRanksTheBestFirst(t *testing.T) {
 	}
 }
 
+// Among two thousand apps whose texts are full of the same words, the few that are meant still come first.
+func TestSearchRanksTheBestFirstAmongTwoThousand(t *testing.T) {
+	folder := fstest.MapFS{}
+	put := func(id, name, tagline, description string) {
+		folder[id+".json"] = &fstest.MapFile{Data: fmt.Appendf(nil, `{"id": %q, "name": %q, "version": "1", "tagline": %q, "description": %q, "category": "Tools",
+			"docker_compose": {"services": {"web": {"image": "nginx:1.29"}}}, "min_memory": 0, "min_cpu": 1}`, id, name, tagline, description)}
+	}
+	put("vault", "Vault", "Keeps keys", "")
+	put("vaultwarden", "Vaultwarden", "Server for password apps", "")
+	put("open-vault", "Open Vault", "Keeps keys, too", "")
+	put("keeper", "Keeper", "A vault for families", "")
+	for i := len(folder); i < 2000; i++ {
+		put(fmt.Sprintf("app-%d", i), fmt.Sprintf("App %d", i), "Does its work", "Can hand its secrets to a vault, and reads them there.")
+	}
+	c, problems := load(t, catalog.Source{FS: folder})
+	if len(problems) > 0 || c.Len() != 2000 {
+		t.Fatal(c.Len(), problems)
+	}
+	for query, want := range map[string]string{
+		"vault":       "vault vaultwarden open-vault keeper", // exact name, prefix, word of the name, word of the tagline
+		"vaultw":      "vaultwarden",
+		"vaultwraden": "vaultwarden", // a typo
+		"app 1234":    "app-1234",
+		"open vault":  "open-vault",
+	} {
+		got := c.Search(query, "")
+		if first := ids(got[:min(len(got), strings.Count(want, " ")+1)]); first != want {
+			t.Errorf("%q finds %d apps, %q first, want %q", query, len(got), first, want)
+		}
+	}
+	if got := c.Search("vault", ""); len(got) != 2000 {
+		t.Errorf("%d apps have the word, 2000 do", len(got))
+	}
+}
+
 func TestCategoriesAreCounted(t *testing.T) {
 	want := []catalog.Category{{Name: "Dev Tools", Count: 4}, {Name: "Files", Count: 1}, {Name: "News", Count: 1}, {Name: "Passwords & Auth", Count: 1}}
 	if got := shelf(t).Categories(); !slices.Equal(got, want) {
