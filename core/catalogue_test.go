@@ -236,6 +236,9 @@ func TestAnAppThatIsNoPageHasHostAndPort(t *testing.T) {
 	r.connect(sim)
 	app := r.running("minecraft", "craft")
 	at := fmt.Sprintf("%s:%d", r.cfg.PublicHost, app.PublicPort)
+	if app.URL != "" || app.Published != at {
+		t.Errorf("it is said to be at %q and %q", app.URL, app.Published)
+	}
 	env := r.fileInside("craft", ".env")
 	if app.PublicPort == 0 || !strings.Contains(env, "PX_URL='"+at+"'\n") || !strings.Contains(env, fmt.Sprintf("PX_PORT='%d'\n", app.PublicPort)) {
 		t.Errorf("published at %s, its .env says\n%s", at, env)

@@ -122,9 +122,10 @@ type AppView struct {
 	Host         string    `json:"host,omitempty"`
 	Node         string    `json:"node,omitempty"`
 	VMID         int       `json:"vmid,omitempty"`
-	Address      string    `json:"address,omitempty"` // of the container
-	Network      string    `json:"network,omitempty"` // "dhcp", or "static" and the address handed out to it
-	URL          string    `json:"url,omitempty"`     // as people reach it
+	Address      string    `json:"address,omitempty"`   // of the container
+	Network      string    `json:"network,omitempty"`   // "dhcp", or "static" and the address handed out to it
+	URL          string    `json:"url,omitempty"`       // as people reach it
+	Published    string    `json:"published,omitempty"` // host and port, of what is no web page
 	PublicPort   int       `json:"public_port,omitempty"`
 	InternalPort int       `json:"internal_port,omitempty"`
 	Cores        int       `json:"cores"`

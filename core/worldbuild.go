@@ -127,6 +127,8 @@ func (c *Core) appView(a app, s *pve.Snapshot) AppView {
 		v.Name, v.Version = m.Name, cmp.Or(a.Recipe.Version, m.Version)
 		if a.PublicPort != 0 && m.Access.Kind == "web" {
 			v.URL = c.publicURL(a.PublicPort, m.Access.Scheme, m.Access.Path)
+		} else {
+			v.Published = c.builtins(a, m).URL
 		}
 		if a.Status == StatusRunning || a.Status == StatusStopped {
 			v.Notes = SafeText(m.AfterInstall(a.Values, c.builtins(a, m)), 400)

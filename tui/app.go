@@ -432,11 +432,13 @@ func (p *app) ways(c *Console, w int) section {
 	a := &p.view
 	s := section{title: "ACCESS"}
 	l := c.theme.NewLine(w)
-	l.Space(2).Cell(ui.Muted, "web", 11)
-	if a.URL != "" {
-		l.Link(ui.Accent, a.URL, a.URL).Space(2).Add(ui.Key, "w").Add(ui.Muted, " copies")
-	} else {
-		l.Add(ui.Muted, ui.Unknown)
+	switch {
+	case a.URL != "":
+		l.Space(2).Cell(ui.Muted, "web", 11).Link(ui.Accent, a.URL, a.URL).Space(2).Add(ui.Key, "w").Add(ui.Muted, " copies")
+	case a.Published != "":
+		l.Space(2).Cell(ui.Muted, "address", 11).Add(ui.Text, a.Published)
+	default:
+		l.Space(2).Cell(ui.Muted, "web", 11).Add(ui.Muted, ui.Unknown)
 	}
 	s.lines = append(s.lines, l.String())
 	l = c.theme.NewLine(w)

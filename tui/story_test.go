@@ -411,3 +411,13 @@ func TestPlain(t *testing.T) {
 		}
 	}
 }
+
+// TestWhatIsNoPageHasAnAddress: an app that no browser opens says where its own clients reach it.
+func TestWhatIsNoPageHasAnAddress(t *testing.T) {
+	s := newScripted()
+	for i := range s.world.Apps {
+		s.world.Apps[i].URL, s.world.Apps[i].Published = "", "home.lan:8107"
+	}
+	c := at(t, s, look{}, []string{"2", "enter"})
+	expect(t, c, "address    home.lan:8107")
+}
