@@ -100,11 +100,14 @@ func appOf(w *core.World, v core.AppView) appBody {
 	return b
 }
 
-// nameOf is the catalogue's name of an app; a container that was adopted keeps
-// its own.
+// nameOf is the catalogue's name of an app, with "-clone" of a copy; a container
+// that was adopted keeps its own.
 func nameOf(v *core.AppView) string {
-	if v.Adopted {
+	switch {
+	case v.Adopted:
 		return v.Hostname
+	case v.ClonedFrom != "":
+		return v.Name + "-clone"
 	}
 	return v.Name
 }

@@ -188,7 +188,7 @@ func TestLifeOfAnApp(t *testing.T) {
 	if logs.at("total") != 3.0 || logs.at("app_id") != p.at("id") || logs.at("logs", 0, "timestamp").(string) < logs.at("logs", 2, "timestamp").(string) {
 		t.Errorf("logs: %s", logs.body)
 	}
-	if all := c.get(t, path+"/logs?tail=1000").is(200); all.at("total").(float64) < 10 || !strings.Contains(string(all.body), `"step":"docker_setup"`) {
+	if all := c.get(t, path+"/logs?tail=1000").is(200); all.at("total").(float64) < 10 || !strings.Contains(string(all.body), `"step":"docker_setup"`) || !strings.Contains(string(all.body), `"step":"restart"`) {
 		t.Errorf("the whole log: %s", all.body)
 	}
 	for _, query := range []string{"?limit=-1", "?limit=x", "?tail=-1"} {
@@ -198,7 +198,7 @@ func TestLifeOfAnApp(t *testing.T) {
 
 	twin := c.post(t, path+"/clone", map[string]string{"new_hostname": "ottos-twin"}).is(202, `"success":true`, `"new_hostname":"ottos-twin"`, `"source_app_id":"`)
 	c.job(t, twin).is(200, `"state":"succeeded"`)
-	c.get(t, "/api/apps/"+twin.at("app_id").(string)).is(200, `"owner":"otto"`)
+	c.get(t, "/api/apps/"+twin.at("app_id").(string)).is(200, `"owner":"otto"`, `-clone","hostname":"ottos-twin"`)
 	c.post(t, path+"/clone", map[string]string{"new_hostname": "ottos-twin"}).is(409, "taken")
 	c.post(t, path+"/clone", map[string]string{"new_hostname": "Ottos"}).is(422, `"new_hostname"`)
 	c.post(t, path+"/clone", map[string]string{}).is(422, `"new_hostname"`)

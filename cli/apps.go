@@ -124,7 +124,10 @@ func (r *run) appDetail(a core.AppView) error {
 	if a.PublicPort != 0 {
 		port = fmt.Sprintf("%d, forwarded to %s:%d", a.PublicPort, or(a.Address, unknown), a.InternalPort)
 	}
-	gone, adopted := "", ""
+	gone, adopted, made := "", "", r.when(a.CreatedAt)
+	if a.ClonedFrom != "" {
+		made += ", a clone of " + a.ClonedFrom
+	}
 	if !a.DeletesAt.IsZero() {
 		gone = r.when(a.DeletesAt) + ": `undelete " + a.Hostname + "` keeps it"
 	}
@@ -137,7 +140,7 @@ func (r *run) appDetail(a core.AppView) error {
 		fact{"url", a.URL}, fact{"reached at", a.Published}, fact{"port", port}, fact{"address", a.Address}, fact{"network", a.Network}, fact{"container", where},
 		fact{"size", fmt.Sprintf("%d cores, %d MB memory, %d GB disk on %s", a.Cores, a.MemoryMB, a.DiskGB, or(a.Storage, unknown))}, fact{"system", a.OS},
 		fact{"now", now}, fact{"job", job}, fact{"backups", r.protection(a.Protection)},
-		fact{"adopted", adopted}, fact{"made", r.when(a.CreatedAt)}, fact{"notes", a.Notes})
+		fact{"adopted", adopted}, fact{"made", made}, fact{"notes", a.Notes})
 }
 
 func (r *run) logs() *cobra.Command {

@@ -50,6 +50,8 @@ type app struct {
 	RootPassword string            // of the container, sealed
 	Welcomed     bool              // its first passwords have been shown to somebody
 
+	ClonedFrom string // hostname of the app it was made of, as it was called then
+
 	Adopted  bool      // Proximity did not make its container, and never destroys it
 	Adoption *Adoption // what it was like then
 

@@ -112,7 +112,7 @@ func (c *Core) planClone(a Actor, source app, r CloneRequest, records []app) *cl
 	}
 	p.app = app{CatalogID: source.CatalogID, Hostname: r.Hostname, Owner: a.User, Host: source.Host, OS: source.OS, InternalPort: source.InternalPort,
 		Cores: source.Cores, MemoryMB: source.MemoryMB, DiskGB: source.DiskGB, SwapMB: source.SwapMB, Storage: source.Storage,
-		Values: source.Values, Recipe: source.Recipe}
+		Values: source.Values, Recipe: source.Recipe, ClonedFrom: source.Hostname}
 	p.app.Recipe.None = p.app.Recipe.None || source.Adopted
 	p.checkHostname(records)
 	c.placeClone(p, r.Node, records)

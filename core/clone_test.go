@@ -87,6 +87,9 @@ func (r *rig) snapshotsOf(app AppView) []string {
 // twins checks that a copy is an app of its own with the data of its source.
 func (r *rig) twins(sim *pvesim.Cluster, source, copied AppView) {
 	r.t.Helper()
+	if copied.ClonedFrom != source.Hostname {
+		r.t.Errorf("it is a clone of %q", copied.ClonedFrom)
+	}
 	was, _ := r.appNamed(admin, source.ID)
 	now, err := r.appNamed(admin, copied.ID)
 	if err != nil || now.Status != StatusRunning {

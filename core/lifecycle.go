@@ -53,7 +53,7 @@ func (c *Core) lifecycleWorkflows() []jobs.Workflow[lifecycle] {
 	return []jobs.Workflow[lifecycle]{
 		flow("start", step("start", "start the container", living.start, living.downAgain), address),
 		flow("stop", step("stop", "stop the container", living.stop, living.upAgain)),
-		flow("restart", step("stop", "shut the container down", living.down, living.upAgain), step("start", "start the container", living.start, nil), address),
+		flow("restart", step("restart", "shut the container down", living.down, living.upAgain), step("start", "start the container", living.start, nil), address),
 	}
 }
 

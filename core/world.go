@@ -137,7 +137,8 @@ type AppView struct {
 	CreatedAt    time.Time `json:"created_at"`
 	UpdatedAt    time.Time `json:"updated_at"`
 	ChangedAt    time.Time `json:"state_changed_at"`
-	Notes        string    `json:"notes,omitempty"` // what to do after install
+	Notes        string    `json:"notes,omitempty"`       // what to do after install
+	ClonedFrom   string    `json:"cloned_from,omitempty"` // hostname of the app it was made of
 	Adopted      bool      `json:"adopted,omitempty"`
 	Adoption     *Adoption `json:"adoption,omitempty"`  // what an adopted container was like then
 	Lost         bool      `json:"lost,omitempty"`      // its container was deleted outside Proximity

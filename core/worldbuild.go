@@ -114,7 +114,7 @@ func (v *AppView) busy(j *JobRef) {
 
 func (c *Core) appView(a app, s *pve.Snapshot) AppView {
 	v := AppView{
-		ID: a.ID, CatalogID: a.CatalogID, Name: a.CatalogID, Hostname: a.Hostname, Status: a.Status, Error: a.Error, Hint: a.Hint, Owner: a.Owner,
+		ID: a.ID, CatalogID: a.CatalogID, Name: a.CatalogID, ClonedFrom: a.ClonedFrom, Hostname: a.Hostname, Status: a.Status, Error: a.Error, Hint: a.Hint, Owner: a.Owner,
 		Host: a.Host, Node: a.Node, VMID: a.VMID, Address: a.Address, Network: a.network(), PublicPort: a.PublicPort, InternalPort: a.InternalPort,
 		Cores: a.Cores, MemoryMB: a.MemoryMB, DiskGB: a.DiskGB, SwapMB: a.SwapMB, OS: a.OS, Storage: a.Storage,
 		CreatedAt: a.CreatedAt, UpdatedAt: a.UpdatedAt, ChangedAt: a.ChangedAt,

@@ -485,7 +485,11 @@ func (p *app) placement(c *Console, w int) section {
 	if k := a.Adoption; k != nil {
 		row("adopted", ui.When(c.now(), k.At, c.loc)+" by "+k.By+", as "+k.Name)
 	} else {
-		row("made", ui.When(c.now(), a.CreatedAt, c.loc)+" by "+a.Owner)
+		made := ui.When(c.now(), a.CreatedAt, c.loc) + " by " + a.Owner
+		if a.ClonedFrom != "" {
+			made += ", of " + a.ClonedFrom
+		}
+		row("made", made)
 	}
 	row("since", string(a.Status)+", "+ui.When(c.now(), a.ChangedAt, c.loc))
 	return s
