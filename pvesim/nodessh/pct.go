@@ -182,8 +182,10 @@ func (c *pctCall) attach(argv, env []string) int {
 	if tty { // one screen: prompts and output must keep their order
 		stderr = stdout
 	}
-	s := c.m.Start(argv, env, p.Stdin(), stdout, stderr, tty)
-	p.OnSignal(func(sig syscall.Signal) bool {
+	var s *machine.Session
+	begun := make(chan struct{})
+	p.OnSignal(func(sig syscall.Signal) bool { // heard from the first: a prompt may be answered before Start returns
+		<-begun
 		switch sig {
 		case syscall.SIGINT:
 			s.Interrupt()
@@ -193,6 +195,8 @@ func (c *pctCall) attach(argv, env []string) int {
 		}
 		return false
 	})
+	s = c.m.Start(argv, env, p.Stdin(), stdout, stderr, tty)
+	close(begun)
 	return s.Wait(p.Context())
 }
 
