@@ -358,5 +358,13 @@ func (d *work[D]) destroyOnce(ctx context.Context) error {
 	if err := d.Save(); err != nil {
 		return err
 	}
-	return d.wait(ctx, &d.rec.DestroyTask, "destroy the container")
+	err = d.wait(ctx, &d.rec.DestroyTask, "destroy the container")
+	if pve.IsTaskFailure(err) && errors.Is(err, pve.ErrNotFound) {
+		// A destroy whose answer was lost, or whose number was not saved before a
+		// crash, went on and was faster than this one.
+		if _, gone := client.Status(ctx, a.Node, a.VMID); errors.Is(gone, pve.ErrNotFound) {
+			return nil
+		}
+	}
+	return err
 }

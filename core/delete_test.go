@@ -3,9 +3,11 @@ package core
 import (
 	"errors"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"proximity/core/pve"
 	"proximity/pvesim"
 )
 
@@ -162,5 +164,27 @@ func TestNobodyButWhoMayDeletes(t *testing.T) {
 	list, err := r.Audit(t.Context(), admin, AuditFilter{User: "eve"})
 	if err != nil || len(list) != 3 || list[2].Action != "app.delete" || list[2].Result != "denied" || list[2].From != "10.0.0.9" || list[2].Target != "tool" {
 		t.Errorf("the audit has %+v, %v", list, err)
+	}
+}
+
+// TestADestroyThatIsAskedForTwice: an earlier task, whose answer was lost with
+// the process, is still at it; the second finds nothing left, and that is what
+// was wanted.
+func TestADestroyThatIsAskedForTwice(t *testing.T) {
+	t.Parallel()
+	r, sim, app := deployed(t, pvesim.Options{}, testConfig(t.TempDir()), "tool")
+	sim.Inject(pvesim.Fault{Method: "DELETE", Path: "/nodes/*/lxc/*", Do: "stall-task:500ms", Times: 1})
+	client := r.liveHosts()[0].client
+	var asked atomic.Int32
+	sim.OnRequest(func(q pvesim.Request) {
+		if q.Method == "DELETE" && asked.Add(1) == 1 { // before the job's own is handled
+			if _, err := client.Destroy(t.Context(), app.Node, app.VMID, pve.DestroyOptions{Purge: true, Force: true}); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+	r.done(r.DeleteApp(t.Context(), admin, "tool", DeleteOptions{Now: true}))
+	if g := managed(sim); len(g) != 0 || asked.Load() != 2 {
+		t.Errorf("asked for %d times, left: %+v", asked.Load(), g)
 	}
 }
