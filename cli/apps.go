@@ -36,7 +36,16 @@ func (r *run) apps() *cobra.Command {
 func (r *run) appTable(list []core.AppView) error {
 	t := table{columns: []column{{title: "NAME"}, {title: "STATUS"}, {title: "APP", drop: 2}, {title: "URL", drop: 1}, {title: "NODE", drop: 3},
 		{title: "CT", right: true, drop: 6}, {title: "CPU", right: true, drop: 4}, {title: "MEMORY", right: true, drop: 5}, {title: "UPTIME", right: true, drop: 7}, {title: "OWNER", drop: 8}}}
+	hosts := map[string]bool{}
 	for _, a := range list {
+		hosts[a.Host] = true
+	}
+	delete(hosts, "") // no node is chosen yet
+	for _, a := range list {
+		node := or(a.Node, unknown)
+		if len(hosts) > 1 && a.Node != "" {
+			node = a.Host + "/" + node // every host may have a "pve"
+		}
 		cpu, mem, up := unknown, unknown, unknown
 		if m := a.Metrics; m != nil {
 			cpu, mem, up = percent(m.CPU), size(m.Mem), span(time.Duration(m.Uptime)*time.Second)
@@ -45,7 +54,7 @@ func (r *run) appTable(list []core.AppView) error {
 		if a.VMID != 0 {
 			vmid = strconv.Itoa(a.VMID)
 		}
-		t.add(a.Hostname, r.status(a), a.CatalogID, or(a.URL, unknown), or(a.Node, unknown), vmid, aged(cpu, a.Stale), aged(mem, a.Stale), aged(up, a.Stale), a.Owner)
+		t.add(a.Hostname, r.status(a), a.CatalogID, or(a.URL, unknown), node, vmid, aged(cpu, a.Stale), aged(mem, a.Stale), aged(up, a.Stale), a.Owner)
 	}
 	return t.write(r.Out, r.Width)
 }

@@ -109,7 +109,7 @@ func TestAppsAreClonedAndHostsLookedAfter(t *testing.T) {
 		t.Error(got)
 	}
 	for line, want := range map[string]string{
-		"hosts remove lab": "--yes", "hosts edit lab": "nothing is to be changed", "clone git --hostname x --wait=maybe": "invalid argument", "hosts wrappr": "did you mean `wrapper`?",
+		"hosts remove lab": "--yes", "hosts edit lab": "nothing is to be changed", "clone git --hostname x --wait=maybe": `proximity: --wait: "maybe" is neither true nor false`, "hosts wrappr": "did you mean `wrapper`?",
 	} {
 		if got := command(t, c, "", line); got.exit != 2 || !strings.Contains(got.err, want) {
 			t.Errorf("%s: %+v", line, got)

@@ -106,10 +106,14 @@ func (r *run) itemDetail(i item) error {
 	}
 	var fits, not []string
 	for _, f := range i.FitsOn {
+		node := f.Node
+		if f.Host != i.FitsOn[0].Host {
+			node = f.Host + "/" + node
+		}
 		if f.Fits {
-			fits = append(fits, f.Node)
+			fits = append(fits, node)
 		} else {
-			not = append(not, f.Node+" ("+f.Reason+")")
+			not = append(not, node+" ("+f.Reason+")")
 		}
 	}
 	if err := r.facts(fact{"name", i.Name + " " + i.Version}, fact{"deprecated", i.Deprecated}, fact{"use instead", i.ReplacedBy}, fact{"category", i.Category}, fact{"about", i.Description},

@@ -133,7 +133,7 @@ func Run(ctx context.Context, e Env, args []string) (exit int) {
 	root.SetArgs(append([]string{}, args...)) // never nil: cobra would read the process's own
 	err := known(root, args)
 	if err == nil {
-		err = root.ExecuteContext(ctx)
+		r.command, err = root.ExecuteContextC(ctx)
 	}
 	if err == nil {
 		return 0
@@ -162,8 +162,9 @@ func Tree() *cobra.Command { return newRun(Env{}).tree() }
 // run is one command being run.
 type run struct {
 	Env
-	json bool
-	zone *time.Location
+	json    bool
+	zone    *time.Location
+	command *cobra.Command // the one that was called, once it was
 }
 
 func newRun(e Env) *run {
@@ -211,7 +212,7 @@ func (r *run) tree() *cobra.Command {
 	root.SetErr(r.Err)
 	root.PersistentFlags().BoolVar(&r.json, "json", false, "answer in JSON")
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
-		return usage(c, "%s", err)
+		return misread(c, err)
 	})
 	root.AddCommand(
 		r.apps(), r.app(), r.logs(), r.verb(core.StartApp, "Start an app"), r.stop(), r.verb(core.RestartApp, "Restart an app"),

@@ -28,17 +28,17 @@ func TestWrongWordsAreToldInOneLine(t *testing.T) {
 		{"apps now", "proximity: \"now\" is one word too many (write `apps`)"},
 		{"logs", "proximity: NAME is missing (write `logs NAME [-f] [--tail N] [--deployment]`)"},
 		{"logs x --tail -1", "proximity: --tail: -1 is no number of lines (write `logs NAME [-f] [--tail N] [--deployment]`)"},
-		{"logs x --tail abc", "proximity: invalid argument \"abc\" for \"--tail\" flag: strconv.ParseInt: parsing \"abc\": invalid syntax (write `logs NAME [-f] [--tail N] [--deployment]`)"},
+		{"logs x --tail abc", "proximity: --tail: \"abc\" is not a whole number (write `logs NAME [-f] [--tail N] [--deployment]`)"},
 		{"job", "proximity: N is missing (write `job N [-f]`)"},
 		{"job seven", "proximity: \"seven\" is not the number of a job (write `job N [-f]`)"},
 		{"cancel -- -1", "proximity: \"-1\" is not the number of a job (write `cancel N`)"},
 		{"jobs --limit 0", "proximity: --limit: 0 is no number of jobs (write `jobs [--app NAME] [--live] [--limit N]`)"},
 		{"deploy", "proximity: ID is missing (write `deploy ID --hostname NAME [--set KEY=VALUE]…`)"},
 		{"deploy gitea --hostnam x", "proximity: unknown flag: --hostnam (write `deploy ID --hostname NAME [--set KEY=VALUE]…`)"},
-		{"deploy gitea --hostname x --set KEY", "proximity: set: \"KEY\" has no value (write --set KEY=VALUE)"},
-		{"deploy gitea --hostname x --cores 0", "proximity: cores: 0 is not enough (give at least 1, or leave it out)"},
+		{"deploy gitea --hostname x --set KEY", "proximity: --set: \"KEY\" has no value (write --set KEY=VALUE)"},
+		{"deploy gitea --hostname x --cores 0", "proximity: --cores: 0 is not enough (give at least 1, or leave it out)"},
 		{"deploy gitea --hostname x --values /etc/passwd", "proximity: --values: no file is read here, only - (standard input) (write `deploy ID --hostname NAME [--set KEY=VALUE]…`)"},
-		{"deploy gitea --hostname x --values -", "proximity: values: standard input is empty (send a JSON document, e.g. echo '{…}' | …)"},
+		{"deploy gitea --hostname x --values -", "proximity: --values: standard input is empty (send a JSON document, e.g. echo '{…}' | …)"},
 		{"hosts add lab", "proximity: URL is missing (write `hosts add NAME URL (--token ID=SECRET | --user U --password-stdin | --credentials -)`)"},
 		{"hosts add lab https://x --trust --fingerprint AA", "proximity: --trust takes any certificate, --fingerprint one: give one of the two (write `hosts add NAME URL (--token ID=SECRET | --user U --password-stdin | --credentials -)`)"},
 		{"hosts add lab https://x --user root --password-stdin", "proximity: password: standard input holds no password (pipe it in: printf %s PASSWORD | …)"},
@@ -110,6 +110,12 @@ db                            deploying 3/13 waiting  adminer  –              
 `
 	if diff := cmp.Diff(want, command(t, lab(), "", "apps").out); diff != "" {
 		t.Error(diff)
+	}
+	// With several hosts the node alone is no place: each may have a "pve1".
+	two := lab()
+	two.apps[1].Host = "barn"
+	if out := command(t, two, "", "apps").out; !strings.Contains(out, " lab/pve1 ") || !strings.Contains(out, " barn/pve1 ") {
+		t.Error(out)
 	}
 	want = `NAME                        STATUS
 git                         running
@@ -255,7 +261,7 @@ func TestWaitingGivesTheJobsExitCode(t *testing.T) {
 func TestDeletingTakesAYes(t *testing.T) {
 	s := lab()
 	got := command(t, s, "", "delete git")
-	if got.exit != 2 || len(s.done) != 0 || got.err != "proximity: yes: this destroys git and all its data (add --yes if you mean it)\n" {
+	if got.exit != 2 || len(s.done) != 0 || got.err != "proximity: this destroys git and all its data (add --yes if you mean it)\n" {
 		t.Errorf("without --yes: %+v, done %v", got, s.done)
 	}
 	if got := command(t, s, "", "delete nobody"); got.exit != 3 {

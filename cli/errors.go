@@ -67,8 +67,47 @@ func (r *run) fail(err error, args []string) int {
 		fmt.Fprintln(r.Err, string(b))
 		return k.exit
 	}
-	fmt.Fprintln(r.Err, "proximity: "+core.SafeText(err.Error(), 0))
+	text := err.Error()
+	var e *core.Error
+	if errors.As(err, &e) && e.Field != "" && r.command != nil {
+		text = strings.Replace(text, e.Field+": ", written(r.command, e.Field), 1)
+	}
+	fmt.Fprintln(r.Err, "proximity: "+core.SafeText(text, 0))
 	return k.exit
+}
+
+// written is where on the command line a field was given, as the beginning of
+// what is wrong with it: `--memory: ` for memory_mb.
+func written(c *cobra.Command, field string) string {
+	if key, ok := strings.CutPrefix(field, "values."); ok && c.Flags().Lookup("set") != nil {
+		return "--set " + key + ": "
+	}
+	name := strings.ReplaceAll(strings.TrimSuffix(strings.TrimSuffix(field, "_mb"), "_gb"), "_", "-")
+	switch {
+	case field == "yes": // what is missing, the sentence says
+		return ""
+	case c.Flags().Lookup(name) != nil:
+		return "--" + name + ": "
+	}
+	return field + ": "
+}
+
+// misread says of a flag what could not be read, in words of ours.
+func misread(c *cobra.Command, err error) error {
+	var bad *pflag.InvalidValueError
+	if !errors.As(err, &bad) {
+		return usage(c, "%s", err)
+	}
+	what := "cannot be read"
+	switch f := bad.GetFlag(); f.Value.Type() {
+	case "int", "int64", "uint", "uint64":
+		what = "is not a whole number"
+	case "bool":
+		what = "is neither true nor false"
+	case "duration":
+		what = "is not a time like 90s or 10m"
+	}
+	return usage(c, "--%s: %s %s", bad.GetFlag().Name, quote(bad.GetValue()), what)
 }
 
 // usage is a command written wrongly.
