@@ -43,6 +43,17 @@ func (w *World) App(id string) (AppView, bool) {
 	return AppView{}, false
 }
 
+// Place is a node's name as people tell it apart: with its host where another
+// host has a node of that name. Proxmox calls every machine's node "pve" at first.
+func (w *World) Place(host, node string) string {
+	for i := range w.Nodes {
+		if n := &w.Nodes[i]; n.Name == node && n.Host != host {
+			return host + "/" + node
+		}
+	}
+	return node
+}
+
 // Job finds a job of the world by number.
 func (w *World) Job(id uint64) (JobView, bool) {
 	for i := range w.Jobs {

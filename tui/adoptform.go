@@ -73,7 +73,7 @@ func (p *adoptForm) paste(_ *Console, s string) (tea.Cmd, bool) { return nil, p.
 
 func (p *adoptForm) body(c *Console, w, h int) []string {
 	l := c.theme.NewLine(w)
-	l.Space(1).Add(ui.Strong, "Adopt CT "+strconv.Itoa(p.f.VMID)).Space(2).Add(ui.Muted, p.f.Name+" on "+p.f.Node+" · "+portWords(&p.f))
+	l.Space(1).Add(ui.Strong, "Adopt CT "+strconv.Itoa(p.f.VMID)).Space(2).Add(ui.Muted, p.f.Name+" on "+c.world.Place(p.f.Host, p.f.Node)+" · "+portWords(&p.f))
 	out := []string{l.String()}
 	if h >= 12 {
 		out = append(out, "")

@@ -262,19 +262,8 @@ func (p *app) headline(c *Console, w int) string {
 	}
 	l.Space(3).Add(ui.Muted, about)
 	r := c.theme.NewLine(w)
-	r.Add(ui.Muted, whereIs(a)+" · owner "+a.Owner).Space(1)
+	r.Add(ui.Muted, whereIs(c.world, a)+" · owner "+a.Owner).Space(1)
 	return l.Ends(r).String()
-}
-
-// whereIs says where an app's container is.
-func whereIs(a *core.AppView) string {
-	switch {
-	case a.Node == "":
-		return "no container yet"
-	case a.VMID == 0:
-		return "on " + a.Node
-	}
-	return "CT " + strconv.Itoa(a.VMID) + " on " + a.Node
 }
 
 func (p *app) tabRow(c *Console, w int) string {
@@ -468,7 +457,7 @@ func (p *app) placement(c *Console, w int) section {
 		l := c.theme.NewLine(w)
 		s.lines = append(s.lines, l.Space(2).Cell(ui.Muted, label, 11).Add(ui.Text, text).String())
 	}
-	where := whereIs(a)
+	where := whereIs(c.world, a)
 	if a.Host != "" {
 		where += ", host " + a.Host
 	}

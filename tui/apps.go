@@ -87,6 +87,10 @@ func (p *apps) move(_ *Console, m motion, n int) bool { return moveTable(p.table
 
 func (p *apps) world(c *Console) {
 	p.rows = appRows{c: c, apps: c.world.Apps}
+	if w := placeWidth(c.world); w != p.table.Cols[appNode].Width {
+		p.table.Cols[appNode].Width = w
+		p.table.Reflow()
+	}
 	p.table.SetRows(&p.rows)
 }
 
@@ -309,7 +313,7 @@ func (r *appRows) Less(col, i, j int) bool {
 	case appUp:
 		return metric(a, func(m *core.Metrics) float64 { return float64(m.Uptime) }) < metric(b, func(m *core.Metrics) float64 { return float64(m.Uptime) })
 	case appNode:
-		return a.Node < b.Node
+		return a.Node < b.Node || a.Node == b.Node && a.Host < b.Host
 	case appCT:
 		return a.VMID < b.VMID
 	case appBackup:
@@ -374,7 +378,7 @@ func (r *appRows) Cell(l *ui.Line, i, col, width int, selected bool) {
 			l.Right(ui.Muted, ui.Span(time.Duration(m.Uptime)*time.Second), width)
 		}
 	case appNode:
-		l.Cell(ui.Muted, a.Node, width)
+		placeCell(l, ui.Muted, r.c.world, a.Host, a.Node, width)
 	case appCT:
 		if a.VMID > 0 {
 			l.Right(ui.Muted, strconv.Itoa(a.VMID), width)
@@ -425,6 +429,9 @@ func progressCell(l *ui.Line, j *core.JobRef, width int) {
 		return
 	}
 	bar := min(14, width-6)
+	if width >= 24 {
+		bar = min(14, max(8, width-32)) // what is being done says more than a longer bar
+	}
 	if width < 12 {
 		l.Right(ui.Text, ui.Percent(j.Progress), width)
 		return
@@ -433,7 +440,11 @@ func progressCell(l *ui.Line, j *core.JobRef, width int) {
 	width -= bar + 1
 	l.Right(ui.Text, ui.Percent(j.Progress), 4)
 	if width -= 4; width > 8 {
-		l.Space(2).Cell(ui.Muted, strconv.Itoa(j.Step)+"/"+strconv.Itoa(j.Steps)+" "+j.Title, width-2)
+		title := j.Title
+		if j.Steps > 1 {
+			title = strconv.Itoa(j.Step) + "/" + strconv.Itoa(j.Steps) + " " + title
+		}
+		l.Space(2).Cell(ui.Muted, title, width-2)
 	}
 }
 

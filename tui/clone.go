@@ -229,7 +229,7 @@ func (d *clone) facts() [][2]string {
 func (d *clone) lines(c *Console, w, h int) ([]string, int, int) {
 	var out []string
 	l := c.theme.NewLine(w)
-	about := "A second app with the data of  " + d.app.Hostname + "  (" + whereIs(&d.app) + ", owner " + d.app.Owner + ")."
+	about := "A second app with the data of  " + d.app.Hostname + "  (" + whereIs(c.world, &d.app) + ", owner " + d.app.Owner + ")."
 	for _, row := range ui.Wrap(about, w) {
 		l.Reset(w)
 		out = append(out, l.Add(ui.Text, row).String())

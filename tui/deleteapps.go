@@ -36,7 +36,7 @@ func askDelete(c *Console, on object) tea.Cmd {
 		return c.deleteApps(victims, o)
 	}
 	d.field.Max = 80
-	d.victims(victims, len(ids))
+	d.victims(c.world, victims, len(ids))
 	tell := func() {
 		d.facts = nil
 		d.lost(c, victims, o)
@@ -76,11 +76,11 @@ func backupWords(n int) string {
 func destroyed(a *core.AppView) bool { return a.VMID != 0 && !a.Adopted && !a.Lost }
 
 // victims names who is deleted, of so many that were asked for.
-func (d *erase) victims(apps []*core.AppView, asked int) {
+func (d *erase) victims(w *core.World, apps []*core.AppView, asked int) {
 	if asked == 1 {
 		a := apps[0]
 		d.name = a.Hostname
-		d.about = "You are about to delete  " + a.Hostname + "  (" + whereIs(a) + ", owner " + a.Owner + ")."
+		d.about = "You are about to delete  " + a.Hostname + "  (" + whereIs(w, a) + ", owner " + a.Owner + ")."
 		return
 	}
 	d.name, d.many = ui.Count(len(apps), "app"), true
@@ -96,7 +96,7 @@ func (d *erase) lost(c *Console, apps []*core.AppView, o core.DeleteOptions) {
 		switch {
 		case destroyed(a):
 			gone = append(gone, a)
-			cts = append(cts, strconv.Itoa(a.VMID)+" on "+a.Node)
+			cts = append(cts, strconv.Itoa(a.VMID)+" on "+c.world.Place(a.Host, a.Node))
 			disk += a.DiskGB
 		case a.Adopted || a.Lost:
 			kept = append(kept, a)

@@ -66,7 +66,7 @@ func (p *deploy) verdict(c *Console, w int) []string {
 	case len(p.check.Problems) > 0:
 		l.Add(ui.Error, ui.Cross+" ").Add(ui.Text, p.problemText(p.check.Problems))
 	default:
-		l.Add(ui.OK, ui.Check+" ").Add(ui.Text, "ready: it goes to "+p.check.Node).Add(ui.Muted, " · ctrl+s deploys")
+		l.Add(ui.OK, ui.Check+" ").Add(ui.Text, "ready: it goes to "+c.world.Place(p.check.Host, p.check.Node)).Add(ui.Muted, " · ctrl+s deploys")
 	}
 	return []string{l.String()}
 }
@@ -86,7 +86,7 @@ func (p *deploy) preview(c *Console, w int) []string {
 		add(ui.Muted, "… checking")
 		return out
 	}
-	where := ck.Node
+	where := c.world.Place(ck.Host, ck.Node)
 	if where == "" {
 		where = "no node yet"
 	}
@@ -120,14 +120,15 @@ func (p *deploy) preview(c *Console, w int) []string {
 		}
 		l := c.theme.NewLine(w)
 		l.Space(1)
+		sign, look, name := ui.Check, ui.OK, ui.Text
 		switch {
 		case f.Fits && f.Node == ck.Node && f.Host == ck.Host:
-			l.Add(ui.OK, ui.Check+" ").Cell(ui.Strong, f.Node, 10)
-		case f.Fits:
-			l.Add(ui.OK, ui.Check+" ").Cell(ui.Text, f.Node, 10)
-		default:
-			l.Add(ui.Muted, ui.Cross+" ").Cell(ui.Muted, f.Node, 10)
+			name = ui.Strong
+		case !f.Fits:
+			sign, look, name = ui.Cross, ui.Muted, ui.Muted
 		}
+		l.Add(look, sign).Space(1)
+		placeCell(l, name, c.world, f.Host, f.Node, max(10, placeWidth(c.world)))
 		if f.Fits {
 			l.Add(ui.Muted, ui.MB(f.FreeMB)+" free")
 		} else {

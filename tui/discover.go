@@ -90,6 +90,10 @@ func (p *discover) on(*Console) object {
 // world takes out what has become an app meanwhile.
 func (p *discover) world(c *Console) {
 	p.rows = foundRows{c: c}
+	if w := placeWidth(c.world); w != p.table.Cols[foundNode].Width {
+		p.table.Cols[foundNode].Width = w
+		p.table.Reflow()
+	}
 	for _, f := range p.found {
 		managed := false
 		for i := range c.world.Apps {
@@ -278,7 +282,7 @@ func (r *foundRows) Less(col, i, j int) bool {
 	case foundName:
 		return a.Name < b.Name
 	case foundNode:
-		return a.Node < b.Node
+		return a.Node < b.Node || a.Node == b.Node && a.Host < b.Host
 	case foundState:
 		return a.Status < b.Status
 	case foundLike:
@@ -306,7 +310,7 @@ func (r *foundRows) Cell(l *ui.Line, i, col, width int, selected bool) {
 	case foundName:
 		nameCell(l, f.Name, width, selected)
 	case foundNode:
-		l.Cell(ui.Muted, f.Node, width)
+		placeCell(l, ui.Muted, r.c.world, f.Host, f.Node, width)
 	case foundState:
 		if f.Status == "running" {
 			l.Add(ui.OK, ui.Dot).Space(1).Cell(ui.OK, f.Status, width-2)

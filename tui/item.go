@@ -103,11 +103,12 @@ func (a *alike) to(c *Console, id string) string {
 func fitting(c *Console, it *core.CatalogueItem) (fits, away string) {
 	var yes, no []string
 	for _, f := range it.FitsOn(c.world.Nodes) {
+		place := c.world.Place(f.Host, f.Node)
 		if f.Fits {
-			yes = append(yes, f.Node)
+			yes = append(yes, place)
 		} else {
 			why, _, _ := strings.Cut(f.Reason, ":")
-			no = append(no, f.Node+" ("+why+")")
+			no = append(no, place+" ("+why+")")
 		}
 	}
 	shorten := func(s []string, most int, between string) string {

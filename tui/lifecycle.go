@@ -358,7 +358,7 @@ func (c *Console) askApps(v core.AppVerb, on object) tea.Cmd {
 	it, is, does := "It", "is", "does"
 	if a := victims[0]; len(ids) == 1 {
 		d.heading, d.button = title+" "+a.Hostname, title+" "+a.Hostname
-		d.text = []string{"You are about to " + string(v) + "  " + a.Hostname + "  (" + whereIs(a) + ", owner " + a.Owner + ")."}
+		d.text = []string{"You are about to " + string(v) + "  " + a.Hostname + "  (" + whereIs(c.world, a) + ", owner " + a.Owner + ")."}
 	} else {
 		n := ui.Count(len(victims), "app")
 		d.heading, d.button = title+" "+n, title+" "+n

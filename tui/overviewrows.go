@@ -82,7 +82,7 @@ func (p *overview) endedLines(c *Console, w int) []string {
 		here := p.lead(l, secEnded, row)
 		sign, _, role := jobLook(j)
 		l.Space(1).Add(role, sign).Space(1)
-		nameCell(l, j.Title, max(10, min(26, w-33)), here)
+		nameCell(l, j.Title, max(10, min(24, w-33)), here)
 		l.Right(ui.Muted, took(c, j), 8).Space(2).Cell(ui.Muted, ui.When(c.now(), j.EndedAt, c.loc), 13).Add(ui.Muted, j.Owner)
 		out = append(out, l.String())
 	}
@@ -105,7 +105,11 @@ func (p *overview) nodeLines(c *Console, w int) []string {
 		here := p.lead(l, secNodes, i)
 		sign, role := stateLook(n.State)
 		l.Space(1).Add(role, sign).Space(1)
-		nameCell(l, n.Name, 10, here)
+		nodeRole := ui.Text
+		if here {
+			nodeRole = ui.Selected
+		}
+		placeCell(l, nodeRole, c.world, n.Host, n.Name, max(10, placeWidth(c.world)))
 		l.Space(1)
 		if w >= narrowW {
 			l.Cell(role, n.State, 12)
@@ -181,7 +185,7 @@ func (p *overview) appLines(c *Console, w int) []string {
 		}
 		l.Right(ui.Text, ui.Percent(a.Metrics.CPU), 5)
 		l.Space(2).Right(ui.Text, ui.Bytes(a.Metrics.Mem), 5).Add(ui.Muted, " of ").Cell(ui.Muted, ui.Bytes(a.Metrics.MaxMem), 6)
-		l.Space(1).Add(ui.Muted, a.Node)
+		l.Space(1).Add(ui.Muted, c.world.Place(a.Host, a.Node))
 		out = append(out, l.String())
 	}
 	return out

@@ -53,7 +53,7 @@ func askRestore(c *Console, on object) tea.Cmd {
 	when := exactly(c, taken(&b))
 	safety := true
 	d := &erase{verb: "Restore", name: a.Hostname, last: c.now(),
-		about:   "You are about to put  " + a.Hostname + "  (" + whereIs(&a) + ", owner " + a.Owner + ") back to backup " + on.id + " of " + when + ".",
+		about:   "You are about to put  " + a.Hostname + "  (" + whereIs(c.world, &a) + ", owner " + a.Owner + ") back to backup " + on.id + " of " + when + ".",
 		choices: []choice{{text: "back up what is there now first: the way back if this was wrong", on: &safety}},
 		yes: func(c *Console) tea.Cmd {
 			c.say(info, "asking to restore "+a.Hostname)
@@ -64,7 +64,7 @@ func askRestore(c *Console, on object) tea.Cmd {
 		}}
 	d.field.Max = 80
 	d.fact("loses", "all that was stored in it in the last "+ui.Span(c.now().Sub(taken(&b))))
-	d.fact("destroys", whereIs(&a)+" as it is now, with its snapshots")
+	d.fact("destroys", whereIs(c.world, &a)+" as it is now, with its snapshots")
 	d.fact("stops", a.Hostname+" for as long as it takes to read "+ui.Bytes(b.Size)+" from "+b.Storage)
 	end := string(a.Status) + ", as now"
 	if a.Status == core.StatusError {
