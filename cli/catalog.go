@@ -116,7 +116,7 @@ func (r *run) itemDetail(i item) error {
 			not = append(not, node+" ("+f.Reason+")")
 		}
 	}
-	if err := r.facts(fact{"name", i.Name + " " + i.Version}, fact{"deprecated", i.Deprecated}, fact{"use instead", i.ReplacedBy}, fact{"category", i.Category}, fact{"about", i.Description},
+	if err := r.facts(fact{"name", i.Name + " " + i.Version}, fact{"deprecated", i.Deprecated}, fact{"use instead", i.ReplacedBy}, fact{"category", i.Category}, fact{"tags", strings.Join(i.Tags, ", ")}, fact{"about", i.Description},
 		fact{"website", i.Website}, fact{"license", i.License}, fact{"origin", origin(i.CatalogueItem)}, fact{"needs", needs}, fact{"fits on", strings.Join(fits, ", ")}, fact{"not on", strings.Join(not, ", ")},
 		fact{"port", port}, fact{"images", strings.Join(i.Images, ", ")}, fact{"volumes", strings.Join(i.Volumes, ", ")}, fact{"similar", strings.Join(i.Similar, ", ")}, fact{"notes", i.Notes}); err != nil {
 		return err

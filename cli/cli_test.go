@@ -41,9 +41,9 @@ func TestWrongWordsAreToldInOneLine(t *testing.T) {
 		{"deploy gitea --hostname x --values -", "proximity: --values: standard input is empty (send a JSON document, e.g. echo '{…}' | …)"},
 		{"hosts add lab", "proximity: URL is missing (write `hosts add NAME URL (--token ID=SECRET | --user U --password-stdin | --credentials -)`)"},
 		{"hosts add lab https://x --trust --fingerprint AA", "proximity: --trust takes any certificate, --fingerprint one: give one of the two (write `hosts add NAME URL (--token ID=SECRET | --user U --password-stdin | --credentials -)`)"},
-		{"hosts add lab https://x --user root --password-stdin", "proximity: password: standard input holds no password (pipe it in: printf %s PASSWORD | …)"},
+		{"hosts add lab https://x --user root --password-stdin", "proximity: standard input holds no password (pipe it in: printf %s PASSWORD | …)"},
 		{"hosts add lab https://x --credentials /root/secret", "proximity: --credentials: no file is read here, only - (standard input) (write `hosts add NAME URL (--token ID=SECRET | --user U --password-stdin | --credentials -)`)"},
-		{"users add eve", "proximity: keys: standard input holds no public key (pipe one in: … < id_ed25519.pub)"},
+		{"users add eve", "proximity: standard input holds no public key (pipe one in: … < id_ed25519.pub)"},
 		{"whoami --wat", "proximity: unknown flag: --wat (write `whoami`)"},
 		{"--wat", "proximity: unknown flag: --wat (`help` lists the commands)"},
 	} {

@@ -88,8 +88,10 @@ func written(c *cobra.Command, field string) string {
 		return ""
 	case c.Flags().Lookup(name) != nil:
 		return "--" + name + ": "
+	case slices.Contains(strings.Fields(c.Use), strings.ToUpper(name)):
+		return name + ": "
 	}
-	return field + ": "
+	return "" // it has no place of its own on this line
 }
 
 // misread says of a flag what could not be read, in words of ours.

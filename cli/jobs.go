@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"strconv"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -111,7 +112,7 @@ func (r *run) jobDetail(j core.JobView, lines []core.LogLine) error {
 	if !j.RetryAt.IsZero() && !j.Ended {
 		retry = r.when(j.RetryAt)
 	}
-	if err := r.facts(fact{"error", j.Error}, fact{"what to do", j.Hint}, fact{"left behind", j.Left}, fact{"waiting for", j.Waiting}, fact{"note", j.Note}, fact{"goes on", retry},
+	if err := r.facts(fact{"error", j.Error}, fact{"what to do", j.Hint}, fact{"left behind", j.Left}, fact{"waits for", strings.TrimPrefix(j.Waiting, "waiting for ")}, fact{"note", j.Note}, fact{"goes on", retry},
 		fact{"app", j.Target}, fact{"by", j.Owner}, fact{"cancelled by", j.CancelBy}, fact{"asked", r.when(j.CreatedAt)}, fact{"took", r.took(j)}); err != nil {
 		return err
 	}

@@ -287,6 +287,9 @@ func TestDeployWaitsForAHostThatGoesAway(t *testing.T) {
 	if w := r.World(admin); w.Hosts[0].State != "unreachable" || len(w.Alerts) == 0 {
 		t.Errorf("the world says %+v, alerts %+v", w.Hosts[0], w.Alerts)
 	}
+	if text := r.World(admin).Hosts[0].Error; strings.Contains(text, "dial") || strings.Contains(text, "resources") { // its column has room for the cause alone
+		t.Errorf("its trouble is %q", text)
+	}
 	sim.Reconnect()
 	if j := r.end(job.ID); j.State != "succeeded" || j.Attempt != 0 {
 		t.Errorf("it ended %s after %d retries: %s", j.State, j.Attempt, j.Error)

@@ -3,9 +3,12 @@ package core
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
+	"net"
 	"net/url"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -297,4 +300,19 @@ func cleanURL(raw string) (string, error) {
 		h = "[" + h + "]"
 	}
 	return "https://" + h + ":" + port, nil
+}
+
+// trouble is why a host does not answer, in the words that differ: where many
+// stand in one column, what was tried and the layers of the network are noise.
+func trouble(err error) string {
+	var op *net.OpError
+	var sys *os.SyscallError
+	if !errors.As(err, &op) || op.Addr == nil {
+		return SafeText(err.Error(), 200)
+	}
+	cause := op.Err
+	if errors.As(cause, &sys) {
+		cause = sys.Err
+	}
+	return SafeText(cause.Error()+" ("+op.Addr.String()+")", 200)
 }

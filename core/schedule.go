@@ -49,20 +49,7 @@ type scheduleRun struct {
 	Skipped int
 }
 
-// Selection says which apps a schedule backs up.
-type Selection string
-
-// The selections.
-const (
-	AllApps     Selection = "all"
-	OwnerApps   Selection = "owner" // of these owners
-	TaggedApps  Selection = "tag"   // whose catalogue item has one of these tags
-	ListedApps  Selection = "listed"
-	indexOfName           = "name"
-)
-
-// Selections lists them, the default first.
-func Selections() []Selection { return []Selection{AllApps, OwnerApps, TaggedApps, ListedApps} }
+const indexOfName = "name"
 
 func newScheduleTable() *store.Table[schedule] {
 	return store.NewTable("backup_schedules", func(s schedule) string { return store.Key(s.ID) },
@@ -80,25 +67,6 @@ func (s schedule) location() *time.Location {
 		}
 	}
 	return time.Local
-}
-
-// covers says whether the schedule backs an app up.
-func (c *Core) covers(s schedule, a app) bool {
-	switch s.Which {
-	case AllApps:
-		return true
-	case OwnerApps:
-		return slices.Contains(s.Of, a.Owner)
-	case ListedApps:
-		return slices.Contains(s.Of, a.ID)
-	}
-	m := c.manifestOf(a)
-	return m != nil && slices.ContainsFunc(m.Tags, func(t string) bool { return slices.Contains(s.Of, t) })
-}
-
-// covered are the apps a schedule backs up now, by hostname.
-func (c *Core) covered(s schedule, records []app) []app {
-	return slices.DeleteFunc(slices.Clone(records), func(a app) bool { return !c.covers(s, a) })
 }
 
 // ScheduleRequest is a schedule as somebody wants it.
@@ -331,7 +299,7 @@ func (c *Core) planSchedule(a Actor, s schedule, r ScheduleRequest) (schedule, [
 	if err := r.Keep.check(); err != nil {
 		problem(err)
 	}
-	of, err := c.selection(s.Which, r.Of)
+	of, err := c.selection(s.Which, r.Of, s.Of)
 	if err != nil {
 		problem(err)
 	}
@@ -340,30 +308,6 @@ func (c *Core) planSchedule(a Actor, s schedule, r ScheduleRequest) (schedule, [
 		problem(invalid("storage", "leave it out, and one is chosen for each app", "no storage %q takes backups on any node that answers", SafeText(s.Storage, 64)))
 	}
 	return s, problems
-}
-
-// selection checks whom a schedule is to cover; apps are kept by id.
-func (c *Core) selection(which Selection, of []string) ([]string, error) {
-	switch {
-	case !slices.Contains(Selections(), which):
-		return nil, invalid("which", "one of all, owner, tag, listed", "there is no selection %q", SafeText(string(which), 20))
-	case which == AllApps:
-		return nil, nil
-	case len(of) == 0:
-		return nil, invalid("of", "name at least one, or choose all apps", "nothing is selected")
-	case which != ListedApps:
-		return slices.Clone(of), nil
-	}
-	var ids []string
-	records := c.cachedApps()
-	for _, name := range of {
-		i := slices.IndexFunc(records, func(a app) bool { return a.Hostname == name || a.ID == name })
-		if i < 0 {
-			return nil, invalid("of", "`apps` lists them", "there is no app %q", SafeText(name, 64))
-		}
-		ids = append(ids, records[i].ID)
-	}
-	return ids, nil
 }
 
 // takesBackups says whether some node has said that a storage takes backups;

@@ -248,6 +248,12 @@ func TestASchedulesRequestIsChecked(t *testing.T) {
 			t.Errorf("%s: the check says %+v", field, check.Problems)
 		}
 	}
+	for which, name := range map[Selection]string{OwnerApps: "nobody", TaggedApps: "rrs"} { // they would cover no app, for ever
+		_, err := r.SaveSchedule(t.Context(), admin, "", with(func(q *ScheduleRequest) { q.Which, q.Of = which, []string{name} }))
+		if !errors.Is(err, ErrInvalid) || !strings.Contains(err.Error(), name) {
+			t.Errorf("%s %s: %v", which, name, err)
+		}
+	}
 	if _, err := r.SaveSchedule(t.Context(), Actor{User: "eve", Role: RoleUser}, "", good); !errors.Is(err, ErrDenied) {
 		t.Errorf("a user plans backups: %v", err)
 	}

@@ -191,7 +191,7 @@ func hostView(h host, s *pve.Snapshot) HostView {
 		v.SSHUser, v.SSHPort = h.SSHUser, h.SSHPort
 	}
 	if s.Err != nil {
-		v.State, v.Error, v.Since, v.NextTry, v.Tries = "unreachable", SafeText(s.Err.Error(), 200), s.Since, s.NextTry, s.Tries
+		v.State, v.Error, v.Since, v.NextTry, v.Tries = "unreachable", trouble(s.Err), s.Since, s.NextTry, s.Tries
 	} else if !s.At.IsZero() && s.Tries == 0 {
 		v.State = "online"
 	}
@@ -319,11 +319,11 @@ func (w *World) alert() {
 	}
 	for _, n := range w.Nodes {
 		if n.State == "offline" {
-			add("error", "node/"+n.Host+"/"+n.Name, "node %s is offline", n.Name)
+			add("error", "node/"+n.Host+"/"+n.Name, "node %s is offline", w.Place(n.Host, n.Name))
 		}
 		for _, st := range n.Storages {
 			if st.Active && st.Total > 0 && float64(st.Used) > 0.95*float64(st.Total) {
-				add("warning", "node/"+n.Host+"/"+n.Name, "storage %s on %s is %d%% full", st.Name, n.Name, 100*st.Used/st.Total)
+				add("warning", "node/"+n.Host+"/"+n.Name, "storage %s on %s is %d%% full", st.Name, w.Place(n.Host, n.Name), 100*st.Used/st.Total)
 			}
 		}
 	}

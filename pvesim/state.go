@@ -75,7 +75,7 @@ func (c *Cluster) restore(s *state) {
 		t.c, t.done, t.cancel = c, make(chan struct{}), func() {}
 		close(t.done)
 		if t.Exit == "" {
-			t.Exit = exitUnexpected
+			t.Exit, t.End = exitUnexpected, c.now().Unix()
 		}
 		c.tasks.add(t)
 	}

@@ -80,6 +80,15 @@ func TestAKillInTheMiddleOfACreateLeavesNothing(t *testing.T) {
 	if exit, _ := again.ended(upid); exit != "unexpected status" {
 		t.Errorf("the task ended %q", exit)
 	}
+	// Proxmox takes a worker that is no more off the list of active ones.
+	if active := again.ok("GET", "/nodes/pve1/tasks?source=active").([]any); len(active) != 0 {
+		t.Errorf("still active: %v", active)
+	}
+	for _, row := range again.ok("GET", "/nodes/pve1/tasks?source=archive").([]any) {
+		if end, _ := row.(map[string]any)["endtime"].(float64); end == 0 {
+			t.Errorf("never ended: %v", row)
+		}
+	}
 }
 
 func mustJSON(t *testing.T, v any) string {

@@ -124,6 +124,9 @@ func (e *TaskError) Error() string {
 	if p, err := ParseUPID(e.UPID); err == nil {
 		name = strings.TrimSpace(p.Type+" "+p.ID) + " on " + p.Node
 	}
+	if errors.Is(e.Kind, ErrTaskLost) { // Proxmox's "unexpected status" tells nobody anything
+		return name + " was cut off: its node went down meanwhile, or somebody ended it there"
+	}
 	return name + " failed: " + e.Reason()
 }
 

@@ -149,7 +149,7 @@ func (s TaskStatus) OK() bool {
 // TaskStatus asks how a task is doing. ErrNotFound when the node does not know it.
 func (c *Client) TaskStatus(ctx context.Context, u UPID) (TaskStatus, error) {
 	var answer struct{ Status, ExitStatus text }
-	if err := c.taskCall(ctx, u, request{op: "ask how a task is doing", into: &answer}, "status"); err != nil {
+	if err := c.taskCall(ctx, u, request{op: "look at a task", into: &answer}, "status"); err != nil {
 		return TaskStatus{}, err
 	}
 	return TaskStatus{Running: answer.Status == "running", Exit: string(answer.ExitStatus)}, nil
@@ -164,7 +164,7 @@ func (c *Client) TaskLog(ctx context.Context, u UPID, start int) (lines []string
 		N integer
 		T text
 	}
-	err = c.taskCall(ctx, u, request{op: "read a task's log", params: params{"start": start, "limit": logPage}, into: &answer}, "log")
+	err = c.taskCall(ctx, u, request{op: "read the log of a task", params: params{"start": start, "limit": logPage}, into: &answer}, "log")
 	if err != nil {
 		return nil, start, err
 	}
@@ -191,7 +191,9 @@ func (c *Client) taskCall(ctx context.Context, u UPID, r request, further ...any
 	if err != nil {
 		return &Error{Kind: ErrParameter, Op: r.op, Message: err.Error()}
 	}
-	r.node, r.vmid = parts.Node, parts.VMID()
+	if r.node, r.vmid = parts.Node, parts.VMID(); r.vmid != 0 {
+		r.op += " of CT"
+	}
 	r.path = nodePath(parts.Node, append([]any{"tasks", u}, further...)...)
 	return c.do(ctx, r)
 }

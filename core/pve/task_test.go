@@ -203,7 +203,11 @@ func TestAFailedTaskIsAnError(t *testing.T) {
 		if tt.kind == ErrNoSpace { // vzdump's log says more than its exit status
 			reason = "write error: No space left on device"
 		}
-		if want := "vzstart 100 on pve1 failed: " + reason; err.Error() != want {
+		want := "vzstart 100 on pve1 failed: " + reason
+		if tt.kind == ErrTaskLost { // whose reason is no reason
+			want = "vzstart 100 on pve1 was cut off: its node went down meanwhile, or somebody ended it there"
+		}
+		if err.Error() != want {
 			t.Errorf("got %q, want %q", err, want)
 		}
 	}
