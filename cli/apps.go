@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -145,7 +146,7 @@ func (r *run) appDetail(a core.AppView) error {
 	}
 	fmt.Fprintf(r.Out, "%s  %s\n", core.SafeText(a.Hostname, 0), a.Status)
 	return r.facts(fact{"error", a.Error}, fact{"what to do", a.Hint}, fact{"drift", a.Drift}, fact{"destroyed", gone},
-		fact{"app", a.Name + " " + a.Version}, fact{"id", a.ID}, fact{"owner", a.Owner},
+		fact{"app", strings.TrimSpace(a.Name + " " + a.Version)}, fact{"id", a.ID}, fact{"owner", a.Owner},
 		fact{"url", a.URL}, fact{"reached at", a.Published}, fact{"port", port}, fact{"address", a.Address}, fact{"network", a.Network}, fact{"container", where},
 		fact{"size", fmt.Sprintf("%d cores, %d MB memory, %d GB disk on %s", a.Cores, a.MemoryMB, a.DiskGB, or(a.Storage, unknown))}, fact{"system", a.OS},
 		fact{"now", now}, fact{"job", job}, fact{"backups", r.protection(a.Protection)},

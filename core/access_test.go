@@ -525,8 +525,9 @@ func TestSettingsAreCheckedAndKept(t *testing.T) {
 	if _, err := c.SetSetting(t.Context(), admin, "colour", "blue"); !errors.Is(err, ErrInvalid) {
 		t.Errorf("a setting there is not: %v", err)
 	}
-	for _, role := range []Role{RoleOperator, RoleUser, RoleViewer, ""} {
-		if _, err := c.SetResources(t.Context(), Actor{User: "x", Role: role}, Resources{Cores: 1, MemoryMB: 256, DiskGB: 1}); !errors.Is(err, ErrDenied) {
+	for role, who := range map[Role]string{RoleOperator: "an operator", RoleUser: "a user", RoleViewer: "a viewer", "": "somebody without a role"} {
+		_, err := c.SetResources(t.Context(), Actor{User: "x", Role: role}, Resources{Cores: 1, MemoryMB: 256, DiskGB: 1})
+		if !errors.Is(err, ErrDenied) || !strings.HasPrefix(err.Error(), who+" may not ") {
 			t.Errorf("%s may change settings: %v", role, err)
 		}
 	}

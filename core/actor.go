@@ -95,11 +95,14 @@ func (a Actor) May(v Verb, owner string) error {
 	if ok {
 		return nil
 	}
-	who := string(a.Role)
-	if who == "" {
-		who = "nobody"
+	who := "a " + string(a.Role)
+	switch a.Role {
+	case "":
+		who = "somebody without a role"
+	case RoleAdmin, RoleOperator:
+		who = "an " + string(a.Role)
 	}
-	return &Error{Kind: ErrDenied, Text: fmt.Sprintf("a %s may not %s", who, v), Hint: "ask an admin"}
+	return &Error{Kind: ErrDenied, Text: fmt.Sprintf("%s may not %s", who, v), Hint: "ask an admin"}
 }
 
 // sees reports whether an app owned by owner is visible: to others it does not

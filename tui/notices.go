@@ -68,6 +68,13 @@ func (n *notices) expire(now time.Time) {
 	}
 }
 
+// leave takes a mere remark away with the screen that it was about.
+func (n *notices) leave() {
+	if n.shown && n.all[len(n.all)-1].tone == info {
+		n.shown = false
+	}
+}
+
 // current is the notice on screen.
 func (n *notices) current() (notice, bool) {
 	if !n.shown || len(n.all) == 0 {

@@ -147,6 +147,7 @@ func (c *Console) closed(p page) {
 // visit goes to one of the ten screens; what was opened from the last one
 // closes.
 func (c *Console) visit(digit int) tea.Cmd {
+	c.notices.leave()
 	for _, p := range c.stack {
 		c.closed(p)
 	}

@@ -451,3 +451,16 @@ func TestThemeFollowsTheTerminal(t *testing.T) {
 		t.Error("a smaller profile changes nothing")
 	}
 }
+
+// TestRemarksStayWithTheirScreen: what was said of one screen is not said over
+// another; what was done still is.
+func TestRemarksStayWithTheirScreen(t *testing.T) {
+	c := at(t, newScripted(), look{}, []string{"1"})
+	expect(t, c, "this is Overview")
+	press(c, "2")
+	if now := text(c); strings.Contains(now, "this is Overview") {
+		t.Error(now)
+	}
+	c = at(t, newScripted(), look{}, []string{"2", "down", "down", "b", "1"})
+	expect(t, c, "✓ ")
+}
