@@ -3,6 +3,7 @@ package core
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -236,4 +237,26 @@ func TestWhoIsOvertakenIsToldByWhom(t *testing.T) {
 	}
 	now, _ := r.AppConfig(t.Context(), admin, "reader")
 	r.done(r.ConfigureApp(t.Context(), admin, "reader", ConfigChange{Cores: &two, Base: now.Revision}))
+}
+
+// TestTheSecondIsToldWhoAndWhat, whichever verb comes second.
+func TestTheSecondIsToldWhoAndWhat(t *testing.T) {
+	t.Parallel()
+	r, sim, _ := deployed(t, pvesim.Options{}, testConfig(t.TempDir()), "tool")
+	sim.Inject(pvesim.Fault{Method: "POST", Path: "/nodes/*/lxc/*/status/shutdown", Do: "stall-task:20s"})
+	first, err := r.DoApp(t.Context(), Actor{User: "otto", Role: RoleOperator}, StopApp, "tool")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, config := r.ConfigureApp(t.Context(), admin, "tool", ConfigChange{MemoryMB: new(1024)})
+	_, restart := r.DoApp(t.Context(), admin, RestartApp, "tool")
+	_, _, backup := r.BackupApp(t.Context(), admin, "tool", BackupRequest{})
+	_, gone := r.DeleteApp(t.Context(), admin, "tool", DeleteOptions{Now: true})
+	_, _, clone := r.CloneApp(t.Context(), admin, "tool", CloneRequest{Hostname: "copy"})
+	want := fmt.Sprintf("tool is busy: job %d (stop) by otto since ", first.ID)
+	for verb, err := range map[string]error{"config": config, "restart": restart, "backup": backup, "delete": gone, "clone": clone} {
+		if !errors.Is(err, ErrConflict) || !strings.HasPrefix(err.Error(), want) {
+			t.Errorf("%s: %v", verb, err)
+		}
+	}
 }

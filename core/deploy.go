@@ -415,7 +415,7 @@ func taken(err error) error {
 func (c *Core) idle(tx *store.Tx, rec app) error {
 	j, is, err := c.engine.Busy(tx, rec.ID)
 	if is {
-		return busy(&jobs.BusyError{Job: j})
+		return busy(&jobs.BusyError{Subject: rec.ID, Job: j})
 	}
 	return err
 }
