@@ -70,7 +70,7 @@ func TestAnUpdateIsShownAsADifference(t *testing.T) {
   confirm      Read the notes.
   not known    db: nobody knows
 
-@
+…
   "app": {
 -   "image": "gitea:1.24"
 +   "image": "gitea:1.25"

@@ -78,6 +78,9 @@ func (r *run) updateDetail(v core.UpdateView) error {
 		fmt.Fprintln(r.Out)
 	}
 	for _, l := range v.Diff {
+		if l.Op == "@" {
+			l.Op = "…" // lines that are the same
+		}
 		fmt.Fprintln(r.Out, strings.TrimRight(l.Op+" "+core.SafeText(l.Text, 0), " "))
 	}
 	return nil
