@@ -531,6 +531,9 @@ func TestSettingsAreCheckedAndKept(t *testing.T) {
 			t.Errorf("%s may change settings: %v", role, err)
 		}
 	}
+	if _, err := c.Reconcile(t.Context(), Actor{User: "x", Role: RoleUser}); err == nil || !strings.Contains(err.Error(), "may not change the apps of others") { // their own they may
+		t.Errorf("a user may not look after all apps: %v", err)
+	}
 	if err := c.Close(); err != nil {
 		t.Fatal(err)
 	}

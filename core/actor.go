@@ -102,7 +102,11 @@ func (a Actor) May(v Verb, owner string) error {
 	case RoleAdmin, RoleOperator:
 		who = "an " + string(a.Role)
 	}
-	return &Error{Kind: ErrDenied, Text: fmt.Sprintf("%s may not %s", who, v), Hint: "ask an admin"}
+	what := string(v)
+	if a.Role == RoleUser && v == VerbChangeApp { // their own they may
+		what = "change the apps of others"
+	}
+	return &Error{Kind: ErrDenied, Text: fmt.Sprintf("%s may not %s", who, what), Hint: "ask an admin"}
 }
 
 // sees reports whether an app owned by owner is visible: to others it does not

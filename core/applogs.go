@@ -47,14 +47,14 @@ func logScript(a app, tail int, follow bool) string {
 	if follow {
 		flag = "--follow"
 	}
-	if a.Adopted {
+	if a.othersMade() {
 		return strings.NewReplacer("@TAIL@", strconv.Itoa(tail), "@FOLLOW@", flag).Replace(systemLog)
 	}
 	return compose(a) + "logs --no-color --tail " + strconv.Itoa(tail) + " " + flag
 }
 
 // AppLogs streams what the app itself prints (docker compose logs; of an adopted
-// container what it logs), safe to show, line by line, until the tail ends or,
+// container and its copies what they log), safe to show, line by line, until the tail ends or,
 // with follow, ctx ends.
 func (c *Core) AppLogs(ctx context.Context, a Actor, name string, tail int, follow bool, line func(string)) error {
 	rec, err := c.appNamed(a, name)
@@ -89,9 +89,9 @@ func (c *Core) AppLogs(ctx context.Context, a Actor, name string, tail int, foll
 		return &Error{Kind: ErrConflict, Text: rec.Hostname + " is not running", Hint: "its log can be read once it runs", Err: err}
 	case err != nil:
 		return hostError(rec.Host, err)
-	case rec.Adopted && exit == exitNoLog:
+	case rec.othersMade() && exit == exitNoLog:
 		return &Error{Kind: ErrFailed, Text: rec.Hostname + " keeps no log that can be read", Hint: "inside are neither docker containers nor a journal, /var/log/messages or /var/log/syslog"}
-	case rec.Adopted && exit != 0:
+	case rec.othersMade() && exit != 0:
 		return &Error{Kind: ErrFailed, Text: fmt.Sprintf("the log of %s cannot be read (exit code %d)", rec.Hostname, exit), Hint: "look into the container"}
 	case exit != 0:
 		return &Error{Kind: ErrFailed, Text: fmt.Sprintf("docker compose logs of %s ended with exit code %d", rec.Hostname, exit), Hint: "`logs " + rec.Hostname + " --deployment` shows how far the app was set up"}

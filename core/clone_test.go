@@ -329,6 +329,10 @@ func TestTheCopyOfAnAdoptedAppIsOurs(t *testing.T) {
 	if s := rawGuest(t, sim, theirs.VMID); s.Description != theirs.Description || len(s.Snapshots) > 0 || s.Status != "running" {
 		t.Errorf("the source has become %+v", s)
 	}
+	var log []string
+	if err := r.AppLogs(t.Context(), admin, "copy", 5, false, func(s string) { log = append(log, s) }); err != nil || len(log) == 0 || strings.Contains(strings.Join(log, ""), "/opt/proximity") {
+		t.Errorf("its log: %q, %v", log, err)
+	}
 	if _, err := r.CheckUpdate(t.Context(), admin, "copy"); !errors.Is(err, ErrConflict) {
 		t.Errorf("an update of what nobody has a recipe for: %v", err)
 	}

@@ -21,6 +21,10 @@ type recipe struct {
 	None     bool              // what runs inside came with a copy of an adopted container: nobody has a recipe for it
 }
 
+// othersMade says of an app that Proximity did not set up what runs inside: it was
+// adopted, or is a copy of one that was.
+func (a app) othersMade() bool { return a.Adopted || a.Recipe.None }
+
 // keptManifest is a manifest that some app was deployed with.
 type keptManifest struct {
 	ID       string // SHA-256 of its JSON form
@@ -64,7 +68,7 @@ func (c *Core) keepRecipe(tx *store.Tx, m *catalog.Manifest) (recipe, error) {
 // an app of no recipe we know, as one that was adopted: what is said to be in
 // it is a guess.
 func (c *Core) manifestOf(a app) *catalog.Manifest {
-	if a.Adopted || a.Recipe.None {
+	if a.othersMade() {
 		return nil
 	}
 	if m, ok := c.manifests.Load(a.Recipe.Manifest); ok {
