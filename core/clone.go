@@ -222,6 +222,9 @@ func (c *Core) cloneApp(ctx context.Context, a Actor, name string, r CloneReques
 
 func (c *Core) cloneTx(tx *store.Tx, a Actor, id string, r CloneRequest) (app, jobs.Job, error) {
 	source, err := c.apps.Get(tx, id)
+	if err == nil && a.May(VerbDeploy, "") == nil { // who is at it says more than "it is updating"
+		err = c.idle(tx, source)
+	}
 	if err != nil {
 		return app{}, jobs.Job{}, err
 	}

@@ -243,7 +243,7 @@ func TestWhoIsOvertakenIsToldByWhom(t *testing.T) {
 func TestTheSecondIsToldWhoAndWhat(t *testing.T) {
 	t.Parallel()
 	r, sim, _ := deployed(t, pvesim.Options{}, testConfig(t.TempDir()), "tool")
-	sim.Inject(pvesim.Fault{Method: "POST", Path: "/nodes/*/lxc/*/status/shutdown", Do: "stall-task:20s"})
+	defer sim.Inject(pvesim.Fault{Method: "POST", Path: "/nodes/*/lxc/*/status/shutdown", Do: "stall-task:20s"})()
 	first, err := r.DoApp(t.Context(), Actor{User: "otto", Role: RoleOperator}, StopApp, "tool")
 	if err != nil {
 		t.Fatal(err)
@@ -253,9 +253,29 @@ func TestTheSecondIsToldWhoAndWhat(t *testing.T) {
 	_, _, backup := r.BackupApp(t.Context(), admin, "tool", BackupRequest{})
 	_, gone := r.DeleteApp(t.Context(), admin, "tool", DeleteOptions{Now: true})
 	_, _, clone := r.CloneApp(t.Context(), admin, "tool", CloneRequest{Hostname: "copy"})
+	_, update := r.UpdateApp(t.Context(), admin, "tool", UpdateRequest{Yes: true})
 	want := fmt.Sprintf("tool is busy: job %d (stop) by otto since ", first.ID)
-	for verb, err := range map[string]error{"config": config, "restart": restart, "backup": backup, "delete": gone, "clone": clone} {
+	for verb, err := range map[string]error{"config": config, "restart": restart, "backup": backup, "delete": gone, "clone": clone, "update": update} {
 		if !errors.Is(err, ErrConflict) || !strings.HasPrefix(err.Error(), want) {
+			t.Errorf("%s: %v", verb, err)
+		}
+	}
+}
+
+// A deploy is not over, or an update: the status says so, and the job says whose.
+func TestTheSecondIsToldWhileAnAppIsOnItsWay(t *testing.T) {
+	t.Parallel()
+	sim := startSim(t, pvesim.Options{TaskTime: 0.01})
+	r := openRig(t, testConfig(t.TempDir()))
+	r.connect(sim)
+	defer sim.Inject(pvesim.Fault{Method: "POST", Path: "/nodes/*/lxc", Do: "stall-task:20s"})()
+	_, first := r.deploy(DeployRequest{CatalogID: "adminer", Hostname: "tool"})
+	r.until("the container is being made", func() bool { return len(managed(sim)) > 0 })
+	_, _, clone := r.CloneApp(t.Context(), admin, "tool", CloneRequest{Hostname: "copy"})
+	_, update := r.UpdateApp(t.Context(), admin, "tool", UpdateRequest{Yes: true})
+	_, _, backup := r.BackupApp(t.Context(), admin, "tool", BackupRequest{})
+	for verb, err := range map[string]error{"clone": clone, "update": update, "backup": backup} {
+		if !errors.Is(err, ErrConflict) || !strings.HasPrefix(err.Error(), fmt.Sprintf("tool is busy: job %d (deploy) by ", first.ID)) {
 			t.Errorf("%s: %v", verb, err)
 		}
 	}

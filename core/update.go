@@ -326,6 +326,9 @@ func (p *updatePlan) digest() string {
 func (c *Core) UpdateApp(ctx context.Context, a Actor, name string, r UpdateRequest) (JobView, error) {
 	p, err := c.checkUpdate(ctx, a, name, r.Values)
 	var job jobs.Job
+	if err == nil { // who is at it says more than "it is updating"
+		err = c.store.View(func(tx *store.Tx) error { return c.idle(tx, p.next) })
+	}
 	if err == nil {
 		err = p.allows(r)
 	}
