@@ -311,11 +311,15 @@ func TestAChangedKeyStopsEverythingUntilItIsAccepted(t *testing.T) {
 		})
 	}
 	waits(r)
-	for _, wrong := range [][]string{nil, {oldCert}, {"AA:BB"}} {
+	for _, wrong := range [][]string{nil, {"AA:BB"}} {
 		if _, err := r.TrustHost(t.Context(), admin, "lab", wrong); !errors.Is(err, ErrConflict) || !strings.Contains(err.Error(), sim.Fingerprint()) {
 			t.Errorf("accepting %v: %v", wrong, err)
 		}
 	}
+	if _, err := r.TrustHost(t.Context(), admin, "lab", []string{oldCert}); err != nil { // the pinned one is its own, they say
+		t.Error(err)
+	}
+	r.until("the other one is met again", func() bool { return r.state("lab") == "untrusted" })
 	r.stop()
 	again := openRig(t, r.cfg) // it is not forgotten over a restart
 	if s := again.FreshWorld(admin).Hosts[0].State; s != "untrusted" {
@@ -337,5 +341,18 @@ func TestAChangedKeyStopsEverythingUntilItIsAccepted(t *testing.T) {
 	r.succeeds(job)
 	if _, err := r.TrustHost(t.Context(), admin, "lab", nil); !errors.Is(err, ErrConflict) || !strings.Contains(err.Error(), "nothing to accept") {
 		t.Errorf("accepting nothing: %v", err)
+	}
+}
+
+// TestThePinnedKeyAnswersAgain: whoever stood in between is gone, and nobody has
+// to accept their key to go on.
+func TestThePinnedKeyAnswersAgain(t *testing.T) {
+	h := host{Name: "lab", Fingerprint: "AA:01", SSHPins: map[string]string{"pve1": "SHA256:own"}, Changed: []KeyChange{
+		{Kind: "certificate", Known: "AA:01", Shown: "BB:02"}, {Kind: "ssh", Node: "pve1", Known: "SHA256:own", Shown: "SHA256:other"}}}
+	if err := h.trust([]string{"aa:01"}); err == nil || len(h.Changed) != 2 {
+		t.Fatalf("half of it: %v, %+v", err, h)
+	}
+	if err := h.trust([]string{"aa:01", "SHA256:own"}); err != nil || len(h.Changed) != 0 || h.Fingerprint != "AA:01" || h.SSHPins["pve1"] != "SHA256:own" {
+		t.Errorf("%v, %+v", err, h)
 	}
 }

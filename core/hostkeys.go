@@ -160,8 +160,10 @@ func (c *Core) workingHost(name string) (*liveHost, error) {
 	return l, nil
 }
 
-// TrustHost accepts the keys a host has shown instead of the pinned ones, each
-// named by its fingerprint: accept must name them all.
+// TrustHost ends the stop that another key than the pinned one has brought: for
+// each, accept names the fingerprint that is the host's own. It is the one that was
+// shown, which is pinned from now on, or the pinned one, where what answered was
+// somebody else.
 func (c *Core) TrustHost(_ context.Context, a Actor, name string, accept []string) (HostView, error) {
 	v, err := c.changeHost(a, name, true, func(_ *store.Tx, h *host) error { return h.trust(accept) })
 	c.audit(a, "host.trust", name, err, strings.Join(accept, " "))
@@ -174,14 +176,18 @@ func (h *host) trust(accept []string) error {
 	}
 	pins := maps.Clone(h.SSHPins)
 	for _, k := range h.Changed {
-		if !slices.ContainsFunc(accept, func(s string) bool { return sameFingerprint(s, k.Shown) }) {
-			return &Error{Kind: ErrConflict, Field: "accept", Text: fmt.Sprintf("%s of host %s is now %s, pinned is %s", k.what(), h.Name, k.Shown, k.Known),
-				Hint: "find out on the node itself whether that is its key, then accept it: hosts trust " + h.Name + " --accept " + k.Shown}
+		named := func(fingerprint string) bool {
+			return slices.ContainsFunc(accept, func(s string) bool { return sameFingerprint(s, fingerprint) })
 		}
-		if k.Kind == "ssh" {
+		switch {
+		case named(k.Shown) && k.Kind == "ssh":
 			pins[k.Node] = k.Shown
-		} else {
+		case named(k.Shown):
 			h.Fingerprint = k.Shown
+		case named(k.Known): // should the other still be there, all stops again before anything is sent
+		default:
+			return &Error{Kind: ErrConflict, Text: fmt.Sprintf("host %s: %s was shown as %s, pinned is %s", h.Name, k.what(), k.Shown, k.Known),
+				Hint: "find out on the node itself which is its own, then go on with that one: hosts trust " + h.Name + " --accept FINGERPRINT"}
 		}
 	}
 	h.SSHPins, h.Changed = pins, nil

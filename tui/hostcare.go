@@ -161,6 +161,7 @@ func askTrust(c *Console, on object) tea.Cmd {
 		d.text = append(d.text, what+", first seen "+ui.When(c.now(), k.At, c.loc), "  pinned  "+k.Known, "  shown   "+k.Shown)
 		accept = append(accept, k.Shown)
 	}
+	d.text = append(d.text, "If the pinned one is its own, somebody else answered: once that is over, hosts trust "+h.Name+" --accept with the pinned one goes on.")
 	d.yes = func(c *Console) tea.Cmd {
 		return c.do(h.Name+" is trusted again", func(ctx context.Context) error {
 			_, err := c.core.TrustHost(ctx, c.actor, h.Name, accept)
