@@ -280,3 +280,22 @@ func TestTheSecondIsToldWhileAnAppIsOnItsWay(t *testing.T) {
 		}
 	}
 }
+
+// TestTheLogSaysWhatWasNotNeeded: a step that had nothing to do does not read as
+// if it had done something.
+func TestTheLogSaysWhatWasNotNeeded(t *testing.T) {
+	t.Parallel()
+	r, _, _ := deployed(t, pvesim.Options{}, testConfig(t.TempDir()), "tool")
+	memory := 1024
+	j := r.done(r.ConfigureApp(t.Context(), admin, "tool", ConfigChange{MemoryMB: &memory}))
+	log := r.jobLog(j.ID)
+	for _, want := range []string{"it keeps its size", "nothing is another for it", "it was left alone"} {
+		if !strings.Contains(log, want) {
+			t.Errorf("not in the log: %s\n%s", want, log)
+		}
+	}
+	j = r.done(r.DeleteApp(t.Context(), admin, "tool", DeleteOptions{Now: true}))
+	if log := r.jobLog(j.ID); !strings.Contains(log, "none was asked for") {
+		t.Error(log)
+	}
+}

@@ -152,6 +152,7 @@ func (d configurer) config(ctx context.Context) (pve.GuestConfig, error) {
 // resize grows the root disk to its size; it may have it already.
 func (d configurer) resize(ctx context.Context) error {
 	if d.app.DiskGB == d.Data.Before.DiskGB {
+		d.Log(jobs.Info, "it keeps its size")
 		return nil
 	}
 	var failed error
@@ -187,7 +188,12 @@ func (d configurer) grow(ctx context.Context) error {
 	return d.wait(ctx, &d.Data.ResizeTask, "grow the disk")
 }
 
-func (d configurer) inside(ctx context.Context) error { return d.tell(ctx, "up", d.app) }
+func (d configurer) inside(ctx context.Context) error {
+	if !d.Data.Inside {
+		d.Log(jobs.Info, "nothing is another for it")
+	}
+	return d.tell(ctx, "up", d.app)
+}
 
 func (d configurer) insideBack(ctx context.Context) error { return d.tell(ctx, "up_back", d.before()) }
 
@@ -209,6 +215,7 @@ func (d configurer) tell(ctx context.Context, script string, as app) error {
 
 func (d configurer) ready(ctx context.Context) error {
 	if !d.Data.Inside {
+		d.Log(jobs.Info, "it was left alone")
 		return nil
 	}
 	return d.answers(ctx, "ready", d.manifest)

@@ -104,7 +104,11 @@ func (d *deleting) look(ctx context.Context) error {
 
 // backUpLast makes a last backup if one is wanted.
 func (d *deleting) backUpLast(ctx context.Context) error {
-	if !d.Data.Last || d.Data.Gone {
+	if !d.Data.Last {
+		d.Log(jobs.Info, "none was asked for")
+		return nil
+	}
+	if d.Data.Gone {
 		return nil
 	}
 	return d.backUp(ctx, &d.Data.dumping, backupOrder{Why: "before it was deleted", By: d.Job().Owner})
