@@ -269,6 +269,10 @@ func (p *job) remaining(c *Console) string {
 func (p *job) steps(c *Console, w int) []string {
 	var out []string
 	l := c.theme.NewLine(w)
+	widest := 36
+	for i := range p.view.Steps {
+		widest = max(widest, min(ui.Width(p.view.Steps[i].Title), w/2))
+	}
 	for i := range p.view.Steps {
 		s := &p.view.Steps[i]
 		l.Reset(w)
@@ -299,7 +303,7 @@ func (p *job) steps(c *Console, w int) []string {
 			right.Add(ui.Muted, s.State)
 		}
 		right.Space(1)
-		title := min(36, max(10, l.Left()-right.W()-2))
+		title := min(widest, max(10, l.Left()-right.W()-2))
 		l.Cell(text, s.Title, title).Space(2)
 		room := l.Left() - right.W() - 1
 		if s.State == "running" && s.Progress > 0 && room > 28 {

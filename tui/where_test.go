@@ -49,3 +49,14 @@ func TestLongHostNames(t *testing.T) {
 	}
 	expect(t, at(t, s, look{}, nil), "the-cluste…/pve1")
 }
+
+// TestStepsAreNamedInFull where there is room for it.
+func TestStepsAreNamedInFull(t *testing.T) {
+	s := newScripted()
+	for i := range s.world.Jobs {
+		if len(s.world.Jobs[i].Steps) > 0 {
+			s.world.Jobs[i].Steps[0].Title = "wait, in case somebody changes their mind"
+		}
+	}
+	expect(t, at(t, s, look{}, []string{"6", "enter"}), "wait, in case somebody changes their mind ")
+}
