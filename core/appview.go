@@ -2,7 +2,6 @@ package core
 
 import (
 	"cmp"
-	"net"
 	"slices"
 	"strconv"
 
@@ -90,23 +89,4 @@ func (c *Core) appView(a app, s *pve.Snapshot) AppView {
 		v.Drift = map[AppStatus]string{StatusStopped: "stopped outside Proximity", StatusRunning: "started outside Proximity"}[now]
 	}
 	return v
-}
-
-// schemeOf is how a port inside a container is probably spoken to.
-func schemeOf(port int) string {
-	if port == 443 || port == 8443 {
-		return "https"
-	}
-	return "http"
-}
-
-// publicURL is how people reach a published port.
-func (c *Core) publicURL(port int, scheme, path string) string {
-	if scheme == "" {
-		scheme = "http"
-	}
-	if path == "" {
-		path = "/"
-	}
-	return scheme + "://" + net.JoinHostPort(c.cfg.PublicHost, strconv.Itoa(port)) + path
 }

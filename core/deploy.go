@@ -3,24 +3,15 @@ package core
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"maps"
-	"net"
 	"slices"
-	"strconv"
-	"strings"
-	"time"
 
 	"proximity/core/catalog"
 	"proximity/core/pve"
 	"proximity/jobs"
 	"proximity/store"
 )
-
-// statusLag is how far Proxmox's lists may lag behind what just happened
-// (pvestatd writes them about every 10 s).
-const statusLag = 15 * time.Second
 
 // CheckDeploy tells what would come of the request, from memory: it waits for
 // nothing and reserves nothing.
@@ -118,61 +109,4 @@ func (c *Core) deployTx(tx *store.Tx, a Actor, r DeployRequest) (app, jobs.Job, 
 		return app{}, jobs.Job{}, busy(err)
 	}
 	return rec, job, c.auditJob(tx, a, "app.deploy", rec.Hostname, job.ID, rec.CatalogID+" on "+rec.Node)
-}
-
-func (c *Core) allApps(tx *store.Tx) ([]app, error) {
-	var all []app
-	for a, err := range c.apps.All(tx) {
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, a)
-	}
-	return all, nil
-}
-
-// builtins are what every app is told about itself.
-func (c *Core) builtins(a app, m *catalog.Manifest) catalog.Builtins {
-	b := catalog.Builtins{Host: c.cfg.PublicHost, Port: a.PublicPort, Address: a.Address, TZ: "UTC", Instance: a.ID}
-	switch {
-	case a.PublicPort == 0:
-	case m.Access.Kind == "web":
-		b.URL = strings.TrimSuffix(c.publicURL(a.PublicPort, m.Access.Scheme, "/"), "/")
-	default: // no browser goes there
-		b.URL = net.JoinHostPort(c.cfg.PublicHost, strconv.Itoa(a.PublicPort))
-	}
-	return b
-}
-
-// taken says which unique thing another app has.
-func taken(err error) error {
-	var t *store.TakenError
-	if !errors.As(err, &t) {
-		return err
-	}
-	return &Error{Kind: ErrConflict, Field: t.Index, Text: fmt.Sprintf("%s %s is taken", t.Index, t.Value), Hint: "try again: somebody was faster", Err: err}
-}
-
-// idle refuses while a job works on an app.
-func (c *Core) idle(tx *store.Tx, rec app) error {
-	j, is, err := c.engine.Busy(tx, rec.ID)
-	if is {
-		return busy(&jobs.BusyError{Job: j})
-	}
-	return err
-}
-
-// busy says what is already going on with an app, who started it and when.
-func busy(err error) error {
-	var b *jobs.BusyError
-	if !errors.As(err, &b) {
-		return err
-	}
-	j := b.Job
-	subject, what := j.SubjectTitle+" is busy", j.Kind
-	if b.Subject != j.Subject { // a job on another app uses this one
-		subject, what = "the app is in use", j.Title
-	}
-	return &Error{Kind: ErrConflict, Text: fmt.Sprintf("%s: job %d (%s) by %s since %s", subject, j.ID, what, j.Owner, j.Created.Format(time.TimeOnly)),
-		Hint: fmt.Sprintf("`job %d -f` follows it", j.ID), Err: err, Busy: &BusyWith{Job: j.ID, Kind: j.Kind, Owner: j.Owner, Since: j.Created}}
 }

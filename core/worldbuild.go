@@ -2,12 +2,9 @@ package core
 
 import (
 	"cmp"
-	"net"
 	"slices"
-	"strconv"
 	"strings"
 
-	"proximity/core/forward"
 	"proximity/core/pve"
 	"proximity/jobs"
 )
@@ -124,20 +121,4 @@ func (w *World) total(snaps map[string]*pve.Snapshot) {
 			t.MaxDisk += st.MaxDisk
 		}
 	}
-}
-
-// steer keeps the published ports in line with the apps.
-func (c *Core) steer() {
-	desired := map[int]forward.Target{}
-	for _, a := range c.cachedApps() {
-		if a.PublicPort == 0 || a.InternalPort == 0 || !slices.Contains([]AppStatus{StatusRunning, StatusDeploying, StatusCloning, StatusAdopting, StatusUpdating}, a.Status) {
-			continue
-		}
-		t := forward.Target{App: a.Hostname}
-		if a.Address != "" {
-			t.Address = net.JoinHostPort(a.Address, strconv.Itoa(a.InternalPort))
-		}
-		desired[a.PublicPort] = t
-	}
-	c.forwarder.Set(desired)
 }
