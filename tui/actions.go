@@ -240,41 +240,6 @@ func actions(c *Console, on object) tea.Cmd {
 	return nil
 }
 
-// nameOf is what people call an object.
-func (c *Console) nameOf(on object) string {
-	switch on.kind {
-	case appKind:
-		if a, ok := c.appOf(on); ok {
-			return a.Hostname
-		}
-	case marksKind:
-		ids, _ := c.targets(on)
-		return ui.Count(len(ids), "marked app")
-	case jobKind:
-		if j, ok := c.jobOf(on); ok {
-			return "#" + on.id + " " + j.Title
-		}
-		return "#" + on.id
-	case foundKind:
-		if f, ok := c.foundOf(on); ok {
-			return "CT " + strconv.Itoa(f.VMID) + " " + f.Name
-		}
-	case recordKind:
-		if v, ok := c.recordOf(on); ok {
-			return strings.TrimSpace(v.Action + " " + v.Target)
-		}
-	case keyKind, waitingKind:
-		return "key " + shortPrint(on.id)
-	case tokenKind:
-		return "token " + on.id
-	case backupKind:
-		if b, ok := c.backupOf(on); ok {
-			return "backup " + on.id + " of " + backupOwner(&b)
-		}
-	}
-	return on.id
-}
-
 // copyMenu offers what can be copied of the selection.
 func copyMenu(c *Console, on object) tea.Cmd {
 	var items []ui.Item

@@ -117,41 +117,6 @@ func notYet(what string, on scope) func(*Console, object) string {
 	}
 }
 
-// scope is the scope bit of the object's kind.
-func (o object) scope() scope {
-	switch o.kind {
-	case appKind, marksKind:
-		return onApp
-	case jobKind:
-		return onJob
-	case nodeKind:
-		return onNode
-	case hostKind:
-		return onHost
-	case itemKind:
-		return onItem
-	case foundKind:
-		return onFound
-	case recordKind:
-		return onRecord
-	case userKind:
-		return onUser
-	case keyKind:
-		return onKey
-	case waitingKind:
-		return onWaiting
-	case tokenKind:
-		return onToken
-	case settingKind:
-		return onSetting
-	case backupKind:
-		return onBackup
-	case scheduleKind:
-		return onSchedule
-	}
-	return always
-}
-
 // Reasons.
 
 func refusal(err error) string {
