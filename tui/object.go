@@ -134,3 +134,9 @@ func (c *Console) nameOf(on object) string {
 	}
 	return on.id
 }
+
+func appObject(id string) object { return object{appKind, id} }
+
+func jobObject(id uint64) object { return object{jobKind, jobID(id)} }
+
+func itemObject(id string) object { return object{itemKind, id} }

@@ -183,11 +183,7 @@ func (b *binding) motion() bool {
 	}
 	return false
 }
-
-func appObject(id string) object          { return object{appKind, id} }
-func jobObject(id uint64) object          { return object{jobKind, jobID(id)} }
 func nodeObject(host, name string) object { return object{nodeKind, host + "/" + name} }
-func itemObject(id string) object         { return object{itemKind, id} }
 
 // openHelp lists every binding: first what works here. Typing searches, enter
 // does it.
