@@ -15,8 +15,7 @@ type appRows struct {
 	apps []core.AppView
 }
 
-func (r *appRows) Len() int { return len(r.apps) }
-
+func (r *appRows) Len() int        { return len(r.apps) }
 func (r *appRows) ID(i int) string { return r.apps[i].ID }
 
 // Match takes plain words and pairs: node:, host:, by:, state:, app:, backup:, with =

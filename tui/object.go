@@ -36,6 +36,11 @@ type object struct {
 	id   string // app id, job number, "host/node", host name, catalogue id, "host/vmid", record number, backup number, schedule name
 }
 
+func appObject(id string) object          { return object{appKind, id} }
+func jobObject(id uint64) object          { return object{jobKind, jobID(id)} }
+func itemObject(id string) object         { return object{itemKind, id} }
+func nodeObject(host, name string) object { return object{nodeKind, host + "/" + name} }
+
 func (c *Console) appOf(o object) (core.AppView, bool) {
 	if o.kind != appKind {
 		return core.AppView{}, false
@@ -134,9 +139,3 @@ func (c *Console) nameOf(on object) string {
 	}
 	return on.id
 }
-
-func appObject(id string) object { return object{appKind, id} }
-
-func jobObject(id uint64) object { return object{jobKind, jobID(id)} }
-
-func itemObject(id string) object { return object{itemKind, id} }

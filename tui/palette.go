@@ -183,7 +183,6 @@ func (b *binding) motion() bool {
 	}
 	return false
 }
-func nodeObject(host, name string) object { return object{nodeKind, host + "/" + name} }
 
 // openHelp lists every binding: first what works here. Typing searches, enter
 // does it.
