@@ -106,3 +106,27 @@ func submitForm(c *Console, _ object) tea.Cmd {
 	}
 	return nil
 }
+
+func follow(c *Console, _ object) tea.Cmd {
+	g := c.page().(logger).log()
+	on, _ := g.Following()
+	g.Follow(!on)
+	if on {
+		c.say(info, "paused · f follows again")
+	} else {
+		c.say(info, "following")
+	}
+	return nil
+}
+
+func match(dir int) func(*Console, object) tea.Cmd {
+	return func(c *Console, _ object) tea.Cmd {
+		if g := c.page().(logger).log(); !g.Next(dir) {
+			c.say(info, "no more lines with \""+g.Query()+"\" that way")
+		}
+		return nil
+	}
+}
+
+func mark(c *Console, _ object) tea.Cmd { c.page().(lister).list().Mark(); return nil }
+func markAll(c *Console, _ object) tea.Cmd { c.page().(lister).list().MarkAll(); return nil }
