@@ -128,5 +128,5 @@ func match(dir int) func(*Console, object) tea.Cmd {
 	}
 }
 
-func mark(c *Console, _ object) tea.Cmd { c.page().(lister).list().Mark(); return nil }
+func mark(c *Console, _ object) tea.Cmd    { c.page().(lister).list().Mark(); return nil }
 func markAll(c *Console, _ object) tea.Cmd { c.page().(lister).list().MarkAll(); return nil }
