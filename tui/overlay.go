@@ -213,13 +213,41 @@ func (d *confirm) lines(c *Console, w, h int) ([]string, int, int) {
 	return append(out, "", l.String()), -1, -1
 }
 
+// scroll is the part of a text that an overlay shows.
+type scroll struct{ top, shown int }
+
+// key goes to where a key leads in a text of so many lines, or says why not.
+func (s *scroll) key(c *Console, key string, lines int) {
+	to := s.top
+	switch key {
+	case "up", "k":
+		to--
+	case "down", "j":
+		to++
+	case "pgup":
+		to -= s.shown - 1
+	case "pgdown", "space":
+		to += s.shown - 1
+	case "home", "g":
+		to = 0
+	case "end", "G":
+		to = lines
+	default:
+		c.say(info, keyName(key)+" does nothing here · esc closes")
+		return
+	}
+	if to = max(0, min(to, lines-s.shown)); to == s.top {
+		c.say(info, "no more text that way")
+	}
+	s.top = to
+}
+
 // viewer shows text to read and to copy.
 type viewer struct {
 	heading string
 	text    []string
 	raw     string // what y copies
-	top     int
-	shown   int
+	scroll
 }
 
 func (v *viewer) title() string          { return v.heading }
@@ -228,33 +256,14 @@ func (v *viewer) hint() string           { return "↑↓ scroll   y copy   esc 
 func (v *viewer) paste(*Console, string) {}
 
 func (v *viewer) key(c *Console, key, _ string) tea.Cmd {
-	to := v.top
 	switch key {
-	case "up", "k":
-		to--
-	case "down", "j":
-		to++
-	case "pgup":
-		to -= v.shown - 1
-	case "pgdown", "space":
-		to += v.shown - 1
-	case "home", "g":
-		to = 0
-	case "end", "G":
-		to = len(v.text)
 	case "y":
 		return c.copied(v.raw)
 	case "enter":
 		c.over = nil
-		return nil
 	default:
-		c.say(info, keyName(key)+" does nothing here · esc closes")
-		return nil
+		v.scroll.key(c, key, len(v.text))
 	}
-	if to = max(0, min(to, len(v.text)-v.shown)); to == v.top {
-		c.say(info, "no more text that way")
-	}
-	v.top = to
 	return nil
 }
 

@@ -15,14 +15,12 @@ import (
 // scheduleForm makes a schedule, or changes one. What would come of it is asked
 // of core with every change: the next runs, the apps, what would be pruned.
 type scheduleForm struct {
-	of      string // the schedule it changes; "" = a new one
-	was     core.ScheduleRequest
-	form    ui.Form
-	check   core.ScheduleCheck
-	gen     uint64
-	done    uint64
-	sending bool
-	cx, cy  int
+	formPage
+	of    string // the schedule it changes; "" = a new one
+	was   core.ScheduleRequest
+	check core.ScheduleCheck
+	gen   uint64
+	done  uint64
 }
 
 // The form's fields, by core's names of them.
@@ -40,7 +38,7 @@ const (
 )
 
 func newScheduleForm(c *Console, r core.ScheduleRequest, of string) *scheduleForm {
-	p := &scheduleForm{of: of, was: r, cx: -1, cy: -1}
+	p := &scheduleForm{of: of, was: r, formPage: newFormPage()}
 	text := func(key, label, help, value string) *ui.Field {
 		f := &ui.Field{Key: key, Label: label, Help: help, Input: ui.Input{Max: 200}}
 		f.Input.Set(value)
@@ -141,14 +139,7 @@ func (p *scheduleForm) crumbs(*Console) []string {
 	return []string{"Schedules", p.of, "Edit"}
 }
 
-func (p *scheduleForm) scope(*Console) scope            { return inForm | inStack }
-func (p *scheduleForm) on(*Console) object              { return object{} }
-func (p *scheduleForm) world(*Console)                  {}
-func (p *scheduleForm) move(*Console, motion, int) bool { return false }
-func (p *scheduleForm) note(*Console) string            { return "" }
-func (p *scheduleForm) typing() bool                    { return p.form.Typing() && !p.sending }
-func (p *scheduleForm) cursor() (x, y int)              { return p.cx, p.cy }
-func (p *scheduleForm) opened(c *Console) tea.Cmd       { return p.ask(c) }
+func (p *scheduleForm) opened(c *Console) tea.Cmd { return p.ask(c) }
 
 // Answers of core to the form.
 type (
@@ -303,16 +294,7 @@ func (p *scheduleForm) body(c *Console, w, h int) []string {
 	if h < 16 {
 		foot = foot[:min(len(foot), 1)]
 	}
-	lines, cx, cy := p.form.Lines(c.theme, w, max(2, h-len(out)-len(foot)-1), 0)
-	p.cx, p.cy = cx, cy
-	if cy >= 0 {
-		p.cy = cy + len(out)
-	}
-	out = append(out, lines...)
-	if h-len(out) > len(foot) {
-		out = append(out, "")
-	}
-	return append(out, foot...)
+	return p.between(c, out, foot, w, h, 0)
 }
 
 // verdict says what would come of it, or why it cannot be.
