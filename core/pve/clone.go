@@ -89,17 +89,6 @@ func (c *Client) DeleteSnapshot(ctx context.Context, node string, vmid int, name
 		method: http.MethodDelete, path: nodePath(node, "lxc", vmid, "snapshot", name), params: p})
 }
 
-// Rollback starts going back to a snapshot. Proxmox: a running container is killed for it; start starts it
-// again. Some storages go back to the latest one only.
-func (c *Client) Rollback(ctx context.Context, node string, vmid int, name string, start bool) (UPID, error) {
-	p := params{}
-	if start {
-		p["start"] = 1
-	}
-	return c.start(ctx, request{op: "roll back CT", node: node, vmid: vmid, method: http.MethodPost,
-		path: nodePath(node, "lxc", vmid, "snapshot", name, "rollback"), params: p})
-}
-
 // Resize grows a disk ("rootfs", "mp0") to so many GB. ErrRefused when it has that size, or a larger one.
 func (c *Client) Resize(ctx context.Context, node string, vmid int, disk string, toGB int) (UPID, error) {
 	return c.start(ctx, request{op: "resize CT", node: node, vmid: vmid, method: http.MethodPut,

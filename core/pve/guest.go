@@ -92,11 +92,6 @@ func (c *Client) Shutdown(ctx context.Context, node string, vmid int, timeout ti
 		params{"timeout": seconds(timeout), "forceStop": bit(force)})
 }
 
-// Reboot shuts down, killing after timeout, and starts again. ErrNotRunning when it does not run.
-func (c *Client) Reboot(ctx context.Context, node string, vmid int, timeout time.Duration) (UPID, error) {
-	return c.guestTask(ctx, "reboot CT", node, vmid, "status/reboot", params{"timeout": seconds(timeout)})
-}
-
 func (c *Client) guestTask(ctx context.Context, op, node string, vmid int, path string, p params) (UPID, error) {
 	return c.start(ctx, request{op: op, node: node, vmid: vmid,
 		method: http.MethodPost, path: guestPath(node, vmid, path), params: p})

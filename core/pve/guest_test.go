@@ -61,15 +61,14 @@ func TestCreateSendsWhatItIsTold(t *testing.T) {
 
 func TestVerbsSendTheirParameters(t *testing.T) {
 	f := newFake(t)
-	for _, verb := range []string{"start", "stop", "shutdown", "reboot"} {
+	for _, verb := range []string{"start", "stop", "shutdown"} {
 		f.data("POST /nodes/pve1/lxc/100/status/"+verb, `"`+someUPID+`"`)
 	}
 	c, ctx := f.client(t, Config{}), testContext(t)
 	c.Start(ctx, "pve1", 100)
 	c.Stop(ctx, "pve1", 100)
 	c.Shutdown(ctx, "pve1", 100, 90*time.Second, true)
-	c.Reboot(ctx, "pve1", 100, time.Minute)
-	want := []map[string]any{nil, {"overrule-shutdown": 1.}, {"timeout": 90., "forceStop": 1.}, {"timeout": 60.}}
+	want := []map[string]any{nil, {"overrule-shutdown": 1.}, {"timeout": 90., "forceStop": 1.}}
 	for i, s := range f.requests("") {
 		if got := sentBody(t, s); !reflect.DeepEqual(got, want[i]) {
 			t.Errorf("%s sent %v, want %v", s.path, got, want[i])
