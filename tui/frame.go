@@ -12,11 +12,11 @@ import (
 
 // The sizes at which the layout changes.
 const (
-	floorW, floorH   = 30, 8
-	narrowW          = 50
-	normalW, normalH = 80, 24
-	wideW, wideH     = 120, 30
-	roomyW           = 150
+	floorW, floorH = 30, 8
+	narrowW        = 50
+	normalW        = 80
+	wideW, wideH   = 120, 30
+	roomyW         = 150
 )
 
 // shape says which rows of chrome a size has room for.

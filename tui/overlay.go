@@ -57,7 +57,7 @@ func (c *Console) overlayKey(key, text string) tea.Cmd {
 type menu struct {
 	heading string
 	menu    ui.Menu
-	fill    func(c *Console, query string) (items []ui.Item, total int) // with an input: what matches
+	fill    func(c *Console, query string) []ui.Item // with an input: what matches
 	choose  func(c *Console, it ui.Item) tea.Cmd
 	again   string // a key that moves on, as the one that opened it
 	keys    string // hint
@@ -123,9 +123,7 @@ func (m *menu) key(c *Console, key, text string) tea.Cmd {
 
 func (m *menu) refill(c *Console) {
 	if m.fill != nil {
-		items, total := m.fill(c, m.menu.Input.Value())
-		m.menu.Set(items)
-		m.menu.Total = total
+		m.menu.Set(m.fill(c, m.menu.Input.Value()))
 	}
 }
 

@@ -260,7 +260,7 @@ func forbidden(k string) bool {
 // TestHelpIsTheTable: help lists every binding there is.
 func TestHelpIsTheTable(t *testing.T) {
 	c := sit(t, newScripted(), look{})
-	items, _ := c.helpItems("")
+	items := c.helpItems("")
 	if len(items) != len(c.keys.table) {
 		t.Errorf("help lists %d of %d bindings", len(items), len(c.keys.table))
 	}

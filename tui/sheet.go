@@ -10,11 +10,10 @@ import (
 	"proximity/tui/ui"
 )
 
-// sheet is a small form over the page it was opened from. What it sends is
+// sheet is a small form over the screen of people. What it sends is
 // said in a notice once core has answered; a refusal leaves it open.
 type sheet struct {
 	formPage
-	at      int // the screen
 	crumb   string
 	heading string
 	about   string
@@ -31,14 +30,14 @@ type errand struct {
 }
 
 // newSheet makes a form of fields; do is what its button says.
-func newSheet(at int, heading, do string, fields ...*ui.Field) *sheet {
-	p := &sheet{at: at, crumb: heading, heading: heading, formPage: newFormPage()}
+func newSheet(heading, do string, fields ...*ui.Field) *sheet {
+	p := &sheet{crumb: heading, heading: heading, formPage: newFormPage()}
 	p.form.Fields = append(fields, &ui.Field{Key: buttonGo, Kind: ui.ButtonField, Label: do}, &ui.Field{Key: buttonLeave, Kind: ui.ButtonField, Label: "Leave"})
 	p.form.Open()
 	return p
 }
 
-func (p *sheet) digit() int               { return p.at }
+func (p *sheet) digit() int               { return 8 }
 func (p *sheet) crumbs(*Console) []string { return []string{p.crumb} }
 func (p *sheet) value(key string) string  { return p.form.Field(key).Value() }
 

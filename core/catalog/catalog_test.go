@@ -129,7 +129,7 @@ func TestMinifluxIsRead(t *testing.T) {
 	if s := m.Services(); len(s) != 2 || s[1].Name != "db" || s[1].Image != "docker.io/library/postgres:17-alpine" {
 		t.Errorf("%+v", s)
 	}
-	if m.OS() != "alpine" || m.NeedsDebian() {
+	if m.OS() != "alpine" {
 		t.Errorf("runs on %s", m.OS())
 	}
 }

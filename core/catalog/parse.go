@@ -145,9 +145,6 @@ func (m *Manifest) OS() string {
 	return m.System
 }
 
-// NeedsDebian says whether the app asks for a Debian container.
-func (m *Manifest) NeedsDebian() bool { return m.OS() == "debian" }
-
 // Needs lists what the app wants beyond an ordinary container that can run docker: "tun", "cpu avx", "module wireguard",
 // "vm.max_map_count=262144".
 func (m *Manifest) Needs() []string {

@@ -34,7 +34,7 @@ func (e *Engine) composePull(p *unix.Proc, pr *project, services []string, quiet
 		have := e.imageOf(image) != nil
 		e.mu.Unlock()
 		if !have {
-			err = e.fetch(p.Context(), e.Registry.image(n, p.K.Now()), func(layer, state string, done, total int64) {
+			err = e.fetch(p.Context(), newImage(n, p.K.Now()), func(layer, state string, done, total int64) {
 				if state == "Downloading" || state == "Extracting" {
 					say(" %s %s [%-50s]  %s/%s\n", layer, state, strings.Repeat("=", int(49*done/total))+">", sizeText(done), sizeText(total))
 					return

@@ -36,7 +36,7 @@ func (e *Engine) pullLoud(p *unix.Proc, image string, quiet bool, prefix string)
 		p.Errf("%s%s\n", prefix, err)
 		return 1
 	}
-	img := e.Registry.image(n, p.K.Now())
+	img := newImage(n, p.K.Now())
 	say("%s: Pulling from %s\n", n.Tag, n.Path)
 	status := "Image is up to date for"
 	e.mu.Lock()
