@@ -72,6 +72,16 @@ func notFound(hint, format string, args ...any) *Error {
 	return &Error{Kind: ErrNotFound, Text: fmt.Sprintf(format, args...), Hint: hint}
 }
 
+// refused is an error as a refusal in words. What has none is a failure of
+// ours.
+func refused(err error) *Error {
+	var e *Error
+	if errors.As(err, &e) {
+		return e
+	}
+	return &Error{Kind: ErrFailed, Text: SafeText(err.Error(), 300), Hint: "try again; the server's log may tell more", Err: err}
+}
+
 // taken says which unique thing another app has.
 func taken(err error) error {
 	var t *store.TakenError

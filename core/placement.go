@@ -48,7 +48,7 @@ func (c *Core) placeInto(p *plan, r DeployRequest, records []app) {
 	if r.Host != "" {
 		l, err := c.liveHost(r.Host)
 		if err != nil {
-			e := err.(*Error)
+			e := refused(err)
 			e.Kind, e.Field = ErrInvalid, "host"
 			p.problem(e)
 			return
@@ -84,8 +84,7 @@ func (c *Core) placeInto(p *plan, r DeployRequest, records []app) {
 		return
 	}
 	if asked == 0 {
-		_, err := c.workingHost(hosts[0].rec.Name)
-		e := err.(*Error)
+		e := hosts[0].rec.refusal()
 		e.Kind, e.Field = ErrUnavailable, "host"
 		p.problem(e)
 		return

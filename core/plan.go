@@ -35,12 +35,12 @@ func (p *plan) problem(e *Error) { p.problems = append(p.problems, e) }
 func (c *Core) plan(a Actor, r DeployRequest, records []app) *plan {
 	p := &plan{}
 	if err := a.May(VerbDeploy, ""); err != nil {
-		p.problem(err.(*Error))
+		p.problem(refused(err))
 		return p
 	}
 	m, err := c.manifest(r.CatalogID)
 	if err != nil {
-		p.problem(err.(*Error))
+		p.problem(refused(err))
 		return p
 	}
 	p.manifest = m

@@ -3,7 +3,6 @@ package core
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"regexp"
 	"slices"
@@ -81,12 +80,7 @@ func (c *Core) schedulesOf(a app, with schedule) []schedule {
 // planSchedule works a request out: the record, and what is wrong with it.
 func (c *Core) planSchedule(a Actor, s schedule, r ScheduleRequest) (schedule, []*Error) {
 	var problems []*Error
-	problem := func(err error) {
-		var e *Error
-		if errors.As(err, &e) {
-			problems = append(problems, e)
-		}
-	}
+	problem := func(err error) { problems = append(problems, refused(err)) }
 	if err := a.May(VerbSchedules, ""); err != nil {
 		problem(err)
 	}

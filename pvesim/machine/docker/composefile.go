@@ -1,7 +1,6 @@
 package docker
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -169,7 +168,7 @@ func parseProject(p *unix.Proc, configs []types.ConfigFile, dir string, env type
 		v, ok := env[key]
 		return v, ok
 	}
-	loaded, err := loader.LoadWithContext(context.Background(), types.ConfigDetails{WorkingDir: dir, ConfigFiles: configs, Environment: env}, func(o *loader.Options) {
+	loaded, err := loader.LoadWithContext(p.Context(), types.ConfigDetails{WorkingDir: dir, ConfigFiles: configs, Environment: env}, func(o *loader.Options) {
 		o.SetProjectName(name, explicit)
 		o.SkipInclude, o.SkipResolveEnvironment, o.SkipResolveLabels = true, true, true
 		o.Profiles = profiles
