@@ -51,12 +51,13 @@ type Selection string
 
 // The selections.
 const (
-	AllApps     Selection = "all"
-	OwnerApps   Selection = "owner" // of these owners
-	TaggedApps  Selection = "tag"   // whose catalogue item has one of these tags
-	ListedApps  Selection = "listed"
-	indexOfName           = "name"
+	AllApps    Selection = "all"
+	OwnerApps  Selection = "owner" // of these owners
+	TaggedApps Selection = "tag"   // whose catalogue item has one of these tags
+	ListedApps Selection = "listed"
 )
+
+const indexOfName = "name"
 
 // Selections lists them, the default first.
 func Selections() []Selection { return []Selection{AllApps, OwnerApps, TaggedApps, ListedApps} }

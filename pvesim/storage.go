@@ -262,7 +262,7 @@ func random(seed int64, words ...any) uint64 {
 	return n ^ n>>33
 }
 
-// status is what a node's storage list has of a storage.
+// storageRow is what a node's storage list has of a storage.
 func (q *call) storageRow(s *storage, node string) map[string]any {
 	used, avail := q.usage(s, node)
 	return map[string]any{

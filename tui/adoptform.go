@@ -22,7 +22,7 @@ func newAdoptForm(f core.FoundGuest) *adoptForm {
 	p := &adoptForm{f: f, formPage: newFormPage()}
 	name := &ui.Field{Key: fieldName, Label: "Name", Help: "its name in Proximity; the container keeps its own", Input: ui.Input{Max: 63}}
 	name.Input.Set(f.Hostname)
-	kind := &ui.Field{Key: fieldType, Label: "What it is", Default: "custom", Help: "an app of the catalog, or any other word", Input: ui.Input{Max: 40}}
+	kind := &ui.Field{Key: fieldType, Label: "What it is", Default: "custom", Help: "an app of the catalogue, or any other word", Input: ui.Input{Max: 40}}
 	kind.Input.Set(f.LooksLike)
 	port := &ui.Field{Key: fieldPort, Label: "Port inside", Kind: ui.NumberField, Help: "what people are led to; empty: found from inside", Input: ui.Input{Max: 5}}
 	if f.Port > 0 {

@@ -233,7 +233,7 @@ func noApps(c *Console, w int) []string {
 	l := c.theme.NewLine(w)
 	out := []string{"", l.Space(2).Add(ui.Strong, text).String(), ""}
 	l = c.theme.NewLine(w)
-	return append(out, l.Space(2).Add(ui.Key, "n").Add(ui.Text, " opens the catalog: choose an app, it is deployed in about two minutes.").String())
+	return append(out, l.Space(2).Add(ui.Key, "n").Add(ui.Text, " opens the catalogue: choose an app, it is deployed in about two minutes.").String())
 }
 
 // nothingMatches says why a filtered list is empty, and the way out.

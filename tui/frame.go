@@ -368,6 +368,6 @@ func (c *Console) history(object string, mem bool) []float64 {
 	return v
 }
 
-// node and app names of core's history.
+// appHistory and nodeHistory are what core's History calls an app and a node.
 func appHistory(a *core.AppView) string   { return "app/" + a.ID }
 func nodeHistory(n *core.NodeView) string { return "node/" + n.Host + "/" + n.Name }

@@ -119,7 +119,7 @@ func (s *scripted) CatalogueItem(id string) (core.CatalogueItem, error) {
 			return it, nil
 		}
 	}
-	return core.CatalogueItem{}, &core.Error{Kind: core.ErrNotFound, Text: "no app \"" + id + "\" in the catalog", Hint: "catalog lists them"}
+	return core.CatalogueItem{}, &core.Error{Kind: core.ErrNotFound, Text: "no app \"" + id + "\" in the catalogue", Hint: "`catalog` lists what there is"}
 }
 
 // SimilarItems are those of the same category.

@@ -2,8 +2,8 @@
 // Console, command tables and log lines all pass it.
 //
 // What comes out holds printable characters of a known width and plain spaces, nothing else: no control character, no
-// escape sequence, no text direction control, nothing invisible. It can therefore be put
-// anywhere on a screen line without moving, hiding or recolouring what stands beside it.
+// escape sequence, no text direction control, nothing invisible. It can therefore be put anywhere on a screen line
+// without moving, hiding or recolouring what stands beside it.
 package safe
 
 import (

@@ -89,7 +89,7 @@ func (e *Engine) checkCommand(c *Container) error {
 	return errOCI(fmt.Sprintf("exec: %q: executable file not found in $PATH: unknown", name))
 }
 
-// spec is how a process inside a container starts.
+// processSpec is how a process inside a container starts.
 func (e *Engine) processSpec(c *Container, argv []string) unix.Spec {
 	env := map[string]string{"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root", "HOSTNAME": c.ID[:12]}
 	for k, v := range c.Env {
