@@ -209,7 +209,7 @@ func mayDelete(c *Console, on object) string {
 	case backupKind:
 		return mayDeleteBackup(c, on)
 	case scheduleKind:
-		return mayPlan(c, on)
+		return mayChangeSchedule(c, on)
 	}
 	return may(core.DeleteApp)(c, on)
 }
@@ -223,7 +223,7 @@ func askDeleteOf(c *Console, on object) tea.Cmd {
 	case backupKind:
 		return askDeleteBackup(c, on)
 	case scheduleKind:
-		return askUnplan(c, on)
+		return askRemoveSchedule(c, on)
 	}
 	return askDelete(c, on)
 }

@@ -146,7 +146,7 @@ func newScripted() *scripted {
 		{Seq: 1, Time: ago(51 * time.Hour), User: "ops", Via: core.ViaLocal, Action: "host.add", Target: "homelab", Result: "ok", Detail: "https://10.0.0.2:8006"},
 	}
 	s.chain = core.AuditCheck{OK: true, Records: 6, Verified: 6, Since: ago(51 * time.Hour)}
-	s.backups, s.plans, s.marks = vaultOf(s.world)
+	s.backups, s.schedules, s.marks = vaultOf(s.world)
 	s.present = []core.Presence{{User: "ops", Place: "Apps"}, {User: "dev", Place: "Apps › gitea › Overview"}}
 	return s
 }

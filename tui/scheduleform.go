@@ -25,16 +25,16 @@ type scheduleForm struct {
 
 // The form's fields, by core's names of them.
 const (
-	planFieldName     = "name"
-	planFieldCron     = "cron"
-	planFieldZone     = "zone"
-	planFieldWhich    = "which"
-	planFieldOf       = "of"
-	planFieldStorage  = "storage"
-	planFieldMode     = "mode"
-	planFieldCompress = "compress"
-	planFieldKeep     = "keep_" // last, hourly, …
-	planFieldPaused   = "paused"
+	scheduleName     = "name"
+	scheduleCron     = "cron"
+	scheduleZone     = "zone"
+	scheduleWhich    = "which"
+	scheduleOf       = "of"
+	scheduleStorage  = "storage"
+	scheduleMode     = "mode"
+	scheduleCompress = "compress"
+	scheduleKeep     = "keep_" // last, hourly, …
+	schedulePaused   = "paused"
 )
 
 func newScheduleForm(c *Console, r core.ScheduleRequest, of string) *scheduleForm {
@@ -55,10 +55,10 @@ func newScheduleForm(c *Console, r core.ScheduleRequest, of string) *scheduleFor
 		}
 		return options
 	}
-	which := choice(planFieldWhich, "Which apps", "", string(r.Which), ui.Option{Value: string(core.AllApps), Label: "all"}, ui.Option{Value: string(core.OwnerApps), Label: "those of some people"},
+	which := choice(scheduleWhich, "Which apps", "", string(r.Which), ui.Option{Value: string(core.AllApps), Label: "all"}, ui.Option{Value: string(core.OwnerApps), Label: "those of some people"},
 		ui.Option{Value: string(core.TaggedApps), Label: "those with a tag"}, ui.Option{Value: string(core.ListedApps), Label: "these"})
-	of_ := text(planFieldOf, "Namely", "separated by commas", strings.Join(r.Of, ", "))
-	of_.Matters = func() bool { return which.Value() != string(core.AllApps) }
+	namely := text(scheduleOf, "Namely", "separated by commas", strings.Join(r.Of, ", "))
+	namely.Matters = func() bool { return which.Value() != string(core.AllApps) }
 	storages := []ui.Option{{Label: "chosen for each app"}}
 	for _, s := range storesOf(c, nil) {
 		if o := (ui.Option{Value: s.Name, Label: s.Name}); !slices.Contains(storages, o) {
@@ -68,28 +68,28 @@ func newScheduleForm(c *Console, r core.ScheduleRequest, of string) *scheduleFor
 	if o := (ui.Option{Value: r.Storage, Label: r.Storage}); r.Storage != "" && !slices.Contains(storages, o) {
 		storages = append(storages, o)
 	}
-	zone := text(planFieldZone, "Time zone", "as Europe/Rome; empty: the server's", r.Zone)
+	zone := text(scheduleZone, "Time zone", "as Europe/Rome; empty: the server's", r.Zone)
 	zone.Default = "the server's"
 	p.form.Fields = []*ui.Field{
-		text(planFieldName, "Name", "letters, digits, dashes", r.Name),
-		text(planFieldCron, "When", "minute hour day month weekday, or @daily, @every 6h", r.Cron), zone, which, of_,
-		choice(planFieldStorage, "Storage", "", r.Storage, storages...),
-		choice(planFieldMode, "How", "snapshot: it runs on; suspend: it halts shortly; stop: it is shut down meanwhile", r.Mode, words(core.BackupModes())...),
-		choice(planFieldCompress, "Compression", "", r.Compress, words(core.BackupCompressions())...),
+		text(scheduleName, "Name", "letters, digits, dashes", r.Name),
+		text(scheduleCron, "When", "minute hour day month weekday, or @daily, @every 6h", r.Cron), zone, which, namely,
+		choice(scheduleStorage, "Storage", "", r.Storage, storages...),
+		choice(scheduleMode, "How", "snapshot: it runs on; suspend: it halts shortly; stop: it is shut down meanwhile", r.Mode, words(core.BackupModes())...),
+		choice(scheduleCompress, "Compression", "", r.Compress, words(core.BackupCompressions())...),
 	}
 	for _, k := range keepFields(&r.Keep) {
-		f := text(planFieldKeep+k.name, "Keep "+k.name, k.help, "")
+		f := text(scheduleKeep+k.name, "Keep "+k.name, k.help, "")
 		f.Kind, f.Default, f.Input.Max = ui.NumberField, "0", 5
 		if *k.n > 0 {
 			f.Input.Set(strconv.Itoa(*k.n))
 		}
 		p.form.Fields = append(p.form.Fields, f)
 	}
-	p.form.Fields = append(p.form.Fields, &ui.Field{Key: planFieldPaused, Label: "Paused", Kind: ui.ToggleField, On: r.Paused, Help: "it stays, and does not run"},
+	p.form.Fields = append(p.form.Fields, &ui.Field{Key: schedulePaused, Label: "Paused", Kind: ui.ToggleField, On: r.Paused, Help: "it stays, and does not run"},
 		&ui.Field{Key: buttonGo, Kind: ui.ButtonField, Label: "Save"}, &ui.Field{Key: buttonCLI, Kind: ui.ButtonField, Label: "Show as command"}, &ui.Field{Key: buttonLeave, Kind: ui.ButtonField, Label: "Leave"})
 	p.form.Open()
 	if of != "" {
-		p.form.Go(planFieldCron)
+		p.form.Go(scheduleCron)
 	}
 	return p
 }
@@ -115,17 +115,17 @@ func keepFields(k *core.Retention) []struct {
 // request is the form as core wants it.
 func (p *scheduleForm) request() core.ScheduleRequest {
 	value := func(key string) string { return strings.TrimSpace(p.form.Field(key).Value()) }
-	r := core.ScheduleRequest{Name: value(planFieldName), Cron: value(planFieldCron), Zone: value(planFieldZone), Which: core.Selection(value(planFieldWhich)),
-		Storage: value(planFieldStorage), Mode: value(planFieldMode), Compress: value(planFieldCompress), Paused: p.form.Field(planFieldPaused).On}
+	r := core.ScheduleRequest{Name: value(scheduleName), Cron: value(scheduleCron), Zone: value(scheduleZone), Which: core.Selection(value(scheduleWhich)),
+		Storage: value(scheduleStorage), Mode: value(scheduleMode), Compress: value(scheduleCompress), Paused: p.form.Field(schedulePaused).On}
 	if r.Which != core.AllApps {
-		for _, s := range strings.Split(value(planFieldOf), ",") {
+		for _, s := range strings.Split(value(scheduleOf), ",") {
 			if s = strings.TrimSpace(s); s != "" {
 				r.Of = append(r.Of, s)
 			}
 		}
 	}
 	for _, k := range keepFields(&r.Keep) {
-		*k.n, _ = strconv.Atoi(value(planFieldKeep + k.name))
+		*k.n, _ = strconv.Atoi(value(scheduleKeep + k.name))
 	}
 	return r
 }

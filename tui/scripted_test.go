@@ -42,7 +42,7 @@ type scripted struct {
 	chain     core.AuditCheck
 	past      []core.JobView
 	backups   []core.BackupView // newest first
-	plans     []core.ScheduleView
+	schedules []core.ScheduleView
 	marks     []core.PruneMark
 }
 

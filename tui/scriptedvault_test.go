@@ -11,7 +11,7 @@ import (
 
 // vaultOf are backups and schedules for homelab: good, failed, pinned, found,
 // missing, orphaned, and one being made.
-func vaultOf(w *core.World) (list []core.BackupView, plans []core.ScheduleView, marks []core.PruneMark) {
+func vaultOf(w *core.World) (list []core.BackupView, schedules []core.ScheduleView, marks []core.PruneMark) {
 	add := func(app string, age time.Duration, size int64, change func(*core.BackupView)) {
 		b := core.BackupView{ID: uint64(42 - len(list)), App: app, Owner: "ops", Status: core.BackupCompleted, Why: "schedule nightly", By: "cron", Host: "homelab", Node: "pve1", VMID: 100, Storage: "nas", Shared: true,
 			Mode: "snapshot", Compress: "zstd", Size: size << 20, TakenAt: ago(age), CreatedAt: ago(age), CompletedAt: ago(age - time.Minute), Kept: "daily 1 of 7", JobID: 400}
@@ -42,12 +42,12 @@ func vaultOf(w *core.World) (list []core.BackupView, plans []core.ScheduleView, 
 	add("", 400*time.Hour, 2048, func(b *core.BackupView) {
 		b.Owner, b.Found, b.Why, b.By, b.VMID, b.Mode, b.Kept = "", true, "found on the storage", "", 208, "", "until deleted"
 	})
-	plans = []core.ScheduleView{
+	schedules = []core.ScheduleView{
 		{ID: 1, ScheduleRequest: core.ScheduleRequest{Name: "nightly", Cron: "0 2 * * *", Zone: "Europe/Rome", Which: core.AllApps, Storage: "nas", Mode: "snapshot", Compress: "zstd", Keep: core.Retention{Daily: 7, Weekly: 4}},
 			Apps: []string{"adguard", "blog", "gitea", "immich"}, Next: noon.Add(11*time.Hour + 28*time.Minute), LastRun: ago(12 * time.Hour), LastEnded: ago(11 * time.Hour), LastJob: 471, OK: 7, Failed: 1, By: "ops", CreatedAt: ago(900 * time.Hour)},
 		{ID: 2, ScheduleRequest: core.ScheduleRequest{Name: "weekly", Cron: "0 4 * * 0", Paused: true, Which: core.ListedApps, Of: []string{"immich"}, Mode: "stop", Compress: "gzip"}, Apps: []string{"immich"}, By: "dev", CreatedAt: ago(100 * time.Hour)},
 	}
-	return list, plans, marks
+	return list, schedules, marks
 }
 
 // asked remembers a call with what it was given.
@@ -102,7 +102,7 @@ func (s *scripted) ScanBackups(context.Context, core.Actor) (core.JobView, error
 
 func (s *scripted) Schedules(context.Context, core.Actor) ([]core.ScheduleView, error) {
 	s.called("Schedules")
-	return s.plans, s.fail
+	return s.schedules, s.fail
 }
 
 func (s *scripted) CheckSchedule(_ core.Actor, of string, r core.ScheduleRequest) core.ScheduleCheck {

@@ -64,7 +64,7 @@ func TestArchives(t *testing.T) {
 		}
 	}
 	s = newScripted()
-	s.backups, s.plans, s.marks = nil, nil, nil
+	s.backups, s.schedules, s.marks = nil, nil, nil
 	expect(t, at(t, s, look{}, []string{"5"}), "No backups yet: b on an app makes one")
 	expect(t, at(t, s, look{}, []string{"5", "right"}), "No schedule yet: n makes one")
 	s.fail = &core.Error{Kind: core.ErrFailed, Text: "the disk is gone", Hint: "look at it"}
@@ -223,10 +223,10 @@ func TestScheduleForm(t *testing.T) {
 	says(t, c, "the draft is kept")
 	press(c, "n")
 	expect(t, c, "daily")
-	for c.page().(*scheduleForm).form.Focus().Key != planFieldWhich {
+	for c.page().(*scheduleForm).form.Focus().Key != scheduleWhich {
 		press(c, "tab")
 	}
-	if c.page().(*scheduleForm).form.Field(planFieldOf).Hidden != true {
+	if c.page().(*scheduleForm).form.Field(scheduleOf).Hidden != true {
 		t.Error("who is meant is asked for though all are")
 	}
 	press(c, "right", "right", "right")
