@@ -127,7 +127,7 @@ func (s *Server) addHost(ctx context.Context, a core.Actor, in *struct{ Body new
 
 // hostChange is what is to be other; null is not sent.
 type hostChange struct {
-	Name        *string `json:"name,omitempty" minLength:"1" maxLength:"100" doc:"a host keeps its name"`
+	Name        *string `json:"name,omitempty" minLength:"1" maxLength:"100"`
 	Host        *string `json:"host,omitempty" minLength:"1" maxLength:"255"`
 	Port        *int    `json:"port,omitempty" minimum:"1" maximum:"65535"`
 	User        *string `json:"user,omitempty" minLength:"1" maxLength:"100"`
@@ -152,9 +152,12 @@ func or[T any](sent *T, is T) T {
 
 // edit is the change in core's terms: only what differs from the host as it is.
 func (c hostChange) edit(is hostBody) core.HostEdit {
-	e := core.HostEdit{Fingerprint: or(c.Fingerprint, ""), SSHUser: or(c.SSHUser, ""), SSHPort: or(c.SSHPort, 0), SSHKey: or(c.SSHKey, ""), SSHPassword: or(c.SSHPassword, ""), Default: or(c.Default, false) && !is.Default}
+	e := core.HostEdit{Fingerprint: or(c.Fingerprint, ""), SSHUser: or(c.SSHUser, ""), SSHPort: or(c.SSHPort, 0), SSHKey: or(c.SSHKey, ""), SSHPassword: or(c.SSHPassword, ""), Name: or(c.Name, ""), Default: or(c.Default, false) && !is.Default}
 	if host, port := or(c.Host, is.Host), or(c.Port, is.Port); host != is.Host || port != is.Port {
 		e.URL = net.JoinHostPort(host, strconv.Itoa(port))
+	}
+	if e.Name == is.Name {
+		e.Name = ""
 	}
 	if is.SSHPort != nil && e.SSHPort == *is.SSHPort {
 		e.SSHPort = 0
@@ -188,9 +191,6 @@ func (s *Server) editHost(ctx context.Context, a core.Actor, in *struct {
 	h, err := s.hostWith(a, in.Host)
 	if err != nil {
 		return nil, err
-	}
-	if or(in.Body.Name, h.Name) != h.Name {
-		return nil, unprocessable(fault{"value_error", []string{"body", "payload", "name"}, "a host keeps its name: apps are kept by it"})
 	}
 	e := in.Body.edit(hostOf(h))
 	if e == (core.HostEdit{}) {

@@ -132,7 +132,10 @@ func TestConnectingAHost(t *testing.T) {
 	put(string(was.body)).is(200) // what was got may be sent back
 	put(map[string]any{"name": nil, "host": nil, "is_active": nil}).is(200)
 	put(map[string]any{"password": ""}).is(422, `"password"`)
-	put(map[string]any{"name": "other"}).is(422, `"name"`)
+	put(map[string]any{"name": "lab"}).is(409, "already a host")
+	put(map[string]any{"name": "a/b"}).is(422, `"loc":["body","payload","name"]`)
+	put(map[string]any{"name": "Attic"}).is(200, `"name":"Attic"`)
+	put(map[string]any{"name": "Attic Host 1", "port": nil}).is(200, `"name":"Attic Host 1"`)
 	put(map[string]any{"port": 70000}).is(422, `"port"`)
 	put(map[string]any{"password": "wrong"}).is(422, "authentication failure", `"loc":["body","payload","password"]`)
 	put(map[string]any{"user": "other@pam"}).is(422, `"loc":["body","payload","password"]`)

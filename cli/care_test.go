@@ -89,7 +89,7 @@ func TestAnUpdateIsShownAsADifference(t *testing.T) {
 
 func TestAppsAreClonedAndHostsLookedAfter(t *testing.T) {
 	c := &caring{scripted: lab()}
-	for _, line := range []string{"clone git --hostname git-two --node pve2 --stop", "hosts disable lab", "hosts enable lab", "hosts edit lab --url https://10.0.0.2 --trust --ssh-user px",
+	for _, line := range []string{"clone git --hostname git-two --node pve2 --stop", "hosts disable lab", "hosts enable lab", "hosts edit lab --url https://10.0.0.2 --trust --ssh-user px", "hosts edit lab --name attic",
 		"hosts remove lab --yes", "hosts sync lab", "hosts trust lab --accept AA:BB --accept SHA256:x"} {
 		if got := command(t, c, "", line); got.exit != 0 || strings.Count(got.err, "\n") > 1 {
 			t.Errorf("%s: %+v", line, got)
@@ -102,10 +102,10 @@ func TestAppsAreClonedAndHostsLookedAfter(t *testing.T) {
 	if diff := cmp.Diff(core.CloneRequest{Hostname: "git-two", Node: "pve2", StopFirst: true}, c.cloned); diff != "" {
 		t.Error(diff)
 	}
-	if diff := cmp.Diff([]core.HostEdit{{Disabled: &yes}, {Disabled: &no}, {URL: "https://10.0.0.2", Trust: true, SSHUser: "px"}, {User: "root@pam", Password: "pw", SSHKey: "KEY"}}, c.edited); diff != "" {
+	if diff := cmp.Diff([]core.HostEdit{{Disabled: &yes}, {Disabled: &no}, {URL: "https://10.0.0.2", Trust: true, SSHUser: "px"}, {Name: "attic"}, {User: "root@pam", Password: "pw", SSHKey: "KEY"}}, c.edited); diff != "" {
 		t.Error(diff)
 	}
-	if got := strings.Join(c.asked, ", "); got != "clone git, edit lab, edit lab, edit lab, remove lab, trust lab AA:BB SHA256:x, edit lab" {
+	if got := strings.Join(c.asked, ", "); got != "clone git, edit lab, edit lab, edit lab, edit lab, remove lab, trust lab AA:BB SHA256:x, edit lab" {
 		t.Error(got)
 	}
 	for line, want := range map[string]string{

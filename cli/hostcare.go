@@ -15,9 +15,9 @@ func (r *run) hostsEdit() *cobra.Command {
 	var url, document, tokenText string
 	var passwordStdin bool
 	c := &cobra.Command{
-		Use:   "edit NAME [--url URL] [--token ID=SECRET | --user U --password-stdin | --credentials -]",
-		Short: "Change how a host is reached; its name stays",
-		Long: "Change how a host is reached; its name stays, and it must stay the same cluster: the new way is tried before anything is written.\n\n" +
+		Use:   "edit NAME [--name NEW] [--url URL] [--token ID=SECRET | --user U --password-stdin | --credentials -]",
+		Short: "Change how a host is reached, or what it is called",
+		Long: "Change how a host is reached, or what it is called. It must stay the same cluster: a new way is tried before anything is written. A host is renamed only while no job is at work.\n\n" +
 			"--credentials - reads a JSON document from standard input, as `hosts add` does; with ssh_key or ssh_password alone only the nodes' SSH changes.",
 		Example: "  hosts edit homelab --url https://10.0.0.2:8006 --fingerprint AA:BB:…",
 		Args:    takes("NAME"),
@@ -41,6 +41,7 @@ func (r *run) hostsEdit() *cobra.Command {
 		},
 	}
 	f := c.Flags()
+	f.StringVar(&e.Name, "name", "", "another name")
 	f.StringVar(&url, "url", "", "address of a node, e.g. https://10.0.0.1:8006")
 	f.StringVar(&tokenText, "token", "", "API token, as USER@REALM!ID=SECRET")
 	f.StringVar(&add.User, "user", "", "user, as USER@REALM (default realm: pam)")

@@ -151,6 +151,70 @@ func TestADisabledHostIsLeftAlone(t *testing.T) {
 	again.until("its page answers", func() bool { code, _, err := get(app.URL); return err == nil && code == 200 })
 }
 
+// A host's other name goes with everything that names it: its apps, their
+// backups, its credentials; also over a restart.
+func TestAHostIsRenamed(t *testing.T) {
+	t.Parallel()
+	sim := startSim(t, pvesim.Options{TaskTime: 0.01})
+	r := openRig(t, testConfig(t.TempDir()))
+	r.connect(sim)
+	tool := r.running("adminer", "tool")
+	r.backedUp("tool", BackupRequest{})
+	rename := func(r *rig, from, to string) error {
+		_, err := r.EditHost(r.t.Context(), admin, from, HostEdit{Name: to})
+		return err
+	}
+	if err := rename(r, "lab", "a/b"); !errors.Is(err, ErrInvalid) {
+		t.Errorf("to what is no name: %v", err)
+	}
+	if err := rename(r, "lab", "lab"); err != nil {
+		t.Errorf("to its own name: %v", err)
+	}
+	r.connectAs(startSim(t, pvesim.Options{Seed: 9, TaskTime: 0.01}), "barn")
+	if err := rename(r, "lab", "barn"); !errors.Is(err, ErrConflict) || !strings.Contains(err.Error(), "already a host") {
+		t.Errorf("to a name that is taken: %v", err)
+	}
+	if err := rename(r, "lab", "attic"); err != nil {
+		t.Fatal(err)
+	}
+	check := func(r *rig) {
+		t.Helper()
+		r.until("it answers by its new name", func() bool { return r.state("attic") == "online" })
+		if a, _ := r.App(t.Context(), admin, "tool"); a.Host != "attic" || a.VMID != tool.VMID || a.Stale {
+			t.Errorf("the app is %+v", a)
+		}
+		if list, err := r.Backups(t.Context(), admin, "tool"); err != nil || len(list) == 0 || list[0].Host != "attic" {
+			t.Errorf("its backups are %+v, %v", list, err)
+		}
+		if _, err := r.liveHost("lab"); !errors.Is(err, ErrNotFound) {
+			t.Errorf("the old name: %v", err)
+		}
+		r.did(RestartApp, "tool")
+		r.backedUp("tool", BackupRequest{})
+	}
+	check(r)
+	r.stop()
+	again := openRig(t, r.cfg)
+	check(again)
+	if list, err := again.Audit(t.Context(), admin, AuditFilter{Action: "host.edit", Result: "ok"}); err != nil || len(list) == 0 || list[0].Detail != "name attic" {
+		t.Errorf("the audit has %+v, %v", list, err)
+	}
+}
+
+// While jobs are at work a host keeps its name.
+func TestAHostIsNotRenamedUnderAJob(t *testing.T) {
+	t.Parallel()
+	sim := startSim(t, pvesim.Options{TaskTime: 0.01})
+	r := openRig(t, testConfig(t.TempDir()))
+	r.connect(sim)
+	_, job := r.deploy(DeployRequest{CatalogID: "adminer", Hostname: "tool"})
+	_, err := r.EditHost(t.Context(), admin, "lab", HostEdit{Name: "attic"})
+	if !errors.Is(err, ErrConflict) || !strings.Contains(err.Error(), "deploy tool") {
+		t.Errorf("renamed: %v", err)
+	}
+	r.succeeds(job)
+}
+
 func TestAHostIsReachedAnotherWay(t *testing.T) {
 	sim, other := startSim(t, pvesim.Options{TaskTime: 0.01}), startSim(t, pvesim.Options{Seed: 9, Password: "secret"})
 	r := openRig(t, testConfig(t.TempDir()))

@@ -17,6 +17,7 @@ type HostEdit struct {
 	URL         string // https://10.0.0.1:8006
 	TokenID     string // user@realm!id, with TokenSecret
 	TokenSecret string
+	Name        string // what it is called from now on
 	User        string // user@realm, with Password
 	Password    string
 	SSHUser     string
@@ -33,7 +34,7 @@ type HostEdit struct {
 // contact reports whether the change concerns how the host is reached: then it
 // is asked before anything is written.
 func (e HostEdit) contact() bool {
-	e.Disabled, e.Default = nil, false
+	e.Disabled, e.Default, e.Name = nil, false, ""
 	return e != HostEdit{}
 }
 
@@ -54,6 +55,7 @@ func (e HostEdit) summary() string {
 			parts = append(parts, s)
 		}
 	}
+	add(e.Name != "", "name "+e.Name)
 	add(e.URL != "", "address "+e.URL)
 	add(e.TokenID != "", "token "+e.TokenID)
 	add(e.User != "", "user "+e.User)
@@ -80,7 +82,7 @@ func (c *Core) editHost(ctx context.Context, a Actor, name string, e HostEdit) (
 			return HostView{}, err
 		}
 	}
-	return c.changeHost(a, name, e.contact() || e.Disabled != nil, func(tx *store.Tx, h *host) error {
+	return c.changeHost(a, name, e.contact() || e.Disabled != nil || e.Name != "", func(tx *store.Tx, h *host) error {
 		disabled := h.Disabled
 		if e.contact() {
 			next.Default, next.Changed = h.Default, nil
@@ -90,10 +92,15 @@ func (c *Core) editHost(ctx context.Context, a Actor, name string, e HostEdit) (
 		if e.Disabled != nil {
 			h.Disabled = *e.Disabled
 		}
-		if !e.Default {
-			return nil
+		if e.Default {
+			if err := c.makeDefault(tx, h); err != nil {
+				return err
+			}
 		}
-		return c.makeDefault(tx, h)
+		if e.Name != "" {
+			h.Name = e.Name
+		}
+		return nil
 	})
 }
 
@@ -193,7 +200,7 @@ func (c *Core) relogSSH(h *host, e HostEdit, before, secret string) error {
 }
 
 // changeHost changes a host's record and has the host work by it, anew with
-// another client.
+// another client. A change may give it another name.
 func (c *Core) changeHost(a Actor, name string, anew bool, change func(*store.Tx, *host) error) (HostView, error) {
 	if err := a.May(VerbChangeHosts, ""); err != nil {
 		return HostView{}, err
@@ -207,6 +214,11 @@ func (c *Core) changeHost(a Actor, name string, anew bool, change func(*store.Tx
 		if err := change(tx, &h); err != nil {
 			return err
 		}
+		if h.Name != name {
+			if err := c.renameTx(tx, name, &h); err != nil {
+				return err
+			}
+		}
 		return c.hostTable.Put(tx, h)
 	})
 	if errors.Is(err, store.ErrNotFound) {
@@ -217,10 +229,10 @@ func (c *Core) changeHost(a Actor, name string, anew bool, change func(*store.Tx
 	}
 	if !anew {
 		c.revise(h)
-	} else if err := c.reenliven(h); err != nil {
+	} else if err := c.reenliven(name, h); err != nil {
 		return HostView{}, err
 	}
-	l, err := c.liveHost(name)
+	l, err := c.liveHost(h.Name)
 	if err != nil {
 		return HostView{}, err
 	}
@@ -347,18 +359,20 @@ func (c *Core) revise(h host) {
 	c.changed()
 }
 
-// reenliven has a host work by a changed record with a client of its own. What
-// the old one is doing fails and is tried again with the new one.
-func (c *Core) reenliven(h host) error {
+// reenliven has the host that goes by name work by a changed record with a
+// client of its own. What the old one is doing fails and is tried again with
+// the new one.
+func (c *Core) reenliven(name string, h host) error {
 	l, err := c.enliven(h)
 	if err != nil {
 		return fmt.Errorf("host %s: %w", h.Name, err)
 	}
 	c.mu.Lock()
-	old := c.hosts[h.Name]
+	old := c.hosts[name]
 	if old != nil {
 		l.poller.Restore(old.poller.Snapshot())
 	}
+	delete(c.hosts, name)
 	c.hosts[h.Name] = l
 	c.mu.Unlock()
 	c.watchHost(l)

@@ -63,7 +63,7 @@ func (s *scripted) TestHost(context.Context, core.Actor, string) ([]core.HostChe
 
 func (s *scripted) EditHost(_ context.Context, _ core.Actor, name string, e core.HostEdit) (core.HostView, error) {
 	off := map[bool]string{true: "disabled"}[e.Disabled != nil && *e.Disabled]
-	return core.HostView{Name: name}, s.noted(strings.Join(strings.Fields(strings.Join([]string{"EditHost", name, off, e.URL, e.TokenID, e.TokenSecret, e.User, e.Password, e.Fingerprint}, " ")), " "))
+	return core.HostView{Name: name}, s.noted(strings.Join(strings.Fields(strings.Join([]string{"EditHost", name, off, e.Name, e.URL, e.TokenID, e.TokenSecret, e.User, e.Password, e.Fingerprint}, " ")), " "))
 }
 
 func (s *scripted) ProbeHost(_ context.Context, _ core.Actor, url string) (core.Certificate, error) {
@@ -258,6 +258,7 @@ func TestAHostIsConnected(t *testing.T) {
 	expect(t, c, "Change how homelab is reached", "unchanged")
 	press(c, "ctrl+s")
 	expect(t, c, "nothing is another than it was")
+	press(c, "tab")
 	typed(c, "https://trusted:8006")
 	press(c, "tab")
 	typed(c, "root@pam")
@@ -268,8 +269,14 @@ func TestAHostIsConnected(t *testing.T) {
 		t.Errorf("did %q", got)
 	}
 	s = newScripted()
+	c = at(t, s, look{}, []string{"4", "e"})
+	typed(c, "barnyard")
+	press(c, "ctrl+s")
+	if got := s.done(); got != "EditHost homelab barnyard" {
+		t.Errorf("did %q", got)
+	}
 	s.fail = &core.Error{Kind: core.ErrInvalid, Field: "credentials", Text: "no secret is given for x@pam", Hint: "give it"}
-	c = at(t, s, look{}, []string{"4", "e", "tab", "x", "ctrl+s"})
+	c = at(t, s, look{}, []string{"4", "e", "tab", "tab", "x", "ctrl+s"})
 	expect(t, c, "× no secret is given for x@pam")
 	expect(t, at(t, newScripted(), look{role: core.RoleOperator}, []string{"4", "n"}), "may not change hosts")
 }

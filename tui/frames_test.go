@@ -41,7 +41,7 @@ func views() []struct {
 		{"deploy", []string{"3", "down", "down", "down", "down", "n"}},
 		{"nodes", []string{"4", "down"}},
 		{"host-new", []string{"4", "n"}},
-		{"host-edit", []string{"4", "e", "down", "down", "down", "space"}},
+		{"host-edit", []string{"4", "e", "down", "down", "down", "down", "space"}},
 		{"clone", []string{"2", "down", "down", "c"}},
 		{"update", []string{"2", "down", "down", "u"}},
 		{"backups", []string{"5", "down"}},

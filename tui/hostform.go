@@ -47,9 +47,7 @@ func newHostForm(h core.HostView) *hostForm {
 			f.Default = "unchanged"
 		}
 	}
-	if h.Name == "" {
-		text(hostName, "Name", "", "what it is called here, e.g. homelab")
-	}
+	text(hostName, "Name", h.Name, "what it is called here, e.g. homelab")
 	text(hostURL, "Address", h.URL, "of any node, e.g. https://10.0.0.1:8006")
 	text(hostLogin, "Account", h.User, "root@pam, or the id of a token: proximity@pve!main")
 	secret(hostSecret, "Secret", "the account's password, or the token's secret")
@@ -153,6 +151,9 @@ func (p *hostForm) change() core.HostEdit {
 	if e.URL == p.was.URL {
 		e.URL = ""
 	}
+	if name := p.value(hostName); name != p.was.Name {
+		e.Name = name
+	}
 	login, secret := p.value(hostLogin), p.value(hostSecret)
 	token := strings.Contains(login, "!") || login == "" && p.was.Auth == "token"
 	switch {
@@ -167,14 +168,13 @@ func (p *hostForm) change() core.HostEdit {
 func (p *hostForm) send(c *Console, fingerprint string) tea.Cmd {
 	ctx, e := c.ctx, p.change()
 	e.Fingerprint = fingerprint
-	name := cmp.Or(p.was.Name, p.value(hostName))
 	if p.was.Name != "" {
 		return func() tea.Msg {
-			h, err := c.core.EditHost(ctx, c.actor, name, e)
+			h, err := c.core.EditHost(ctx, c.actor, p.was.Name, e)
 			return answer{p, 0, hostDone{h, err}}
 		}
 	}
-	r := core.AddHostRequest{Name: name, URL: e.URL, TokenID: e.TokenID, TokenSecret: e.TokenSecret, User: e.User, Password: e.Password,
+	r := core.AddHostRequest{Name: e.Name, URL: e.URL, TokenID: e.TokenID, TokenSecret: e.TokenSecret, User: e.User, Password: e.Password,
 		SSHUser: e.SSHUser, SSHPort: e.SSHPort, SSHKey: e.SSHKey, SSHPassword: e.SSHPassword, Fingerprint: fingerprint}
 	return func() tea.Msg {
 		h, err := c.core.AddHost(ctx, c.actor, r)

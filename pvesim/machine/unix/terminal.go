@@ -13,12 +13,13 @@ type Terminal struct {
 	out       io.Writer
 	interrupt func()
 
+	line   []byte // that is being typed
+	escape int    // inside an escape sequence
+
 	mu      sync.Mutex
-	line    []byte
 	ready   [][]byte // whole lines; an empty one is an end of file
 	changed chan struct{}
 	closed  bool
-	escape  int // inside an escape sequence
 }
 
 // NewTerminal shows to out; interrupt is called on Ctrl-C.
@@ -33,11 +34,11 @@ func (t *Terminal) File() *File {
 	return f
 }
 
-// Feed types bytes.
+// Feed types bytes; it is called by one goroutine at a time. What they echo is shown before anybody can read them, as a line's answer comes below it.
 func (t *Terminal) Feed(b []byte) {
 	var echo []byte
+	var lines [][]byte
 	interrupted := false
-	t.mu.Lock()
 	for _, c := range b {
 		switch {
 		case t.escape == 1 && (c == '[' || c == 'O'):
@@ -52,7 +53,7 @@ func (t *Terminal) Feed(b []byte) {
 			t.escape = 1
 		case c == '\r' || c == '\n':
 			echo = append(echo, "\r\n"...)
-			t.push(append(t.line, '\n'))
+			lines = append(lines, append(t.line, '\n'))
 			t.line = nil
 		case c == 0x7f || c == 0x08:
 			if n := len(t.line); n > 0 {
@@ -72,24 +73,28 @@ func (t *Terminal) Feed(b []byte) {
 			t.line = nil
 			interrupted = true
 		case c == 0x04: // Ctrl-D
-			t.push(t.line)
+			lines = append(lines, t.line)
 			t.line = nil
 		case c == '\t' || c >= 0x20:
 			t.line = append(t.line, c)
 			echo = append(echo, c)
 		}
 	}
-	t.mu.Unlock()
 	if len(echo) > 0 {
 		t.out.Write(echo)
+	}
+	if len(lines) > 0 {
+		t.push(lines)
 	}
 	if interrupted && t.interrupt != nil {
 		t.interrupt()
 	}
 }
 
-func (t *Terminal) push(line []byte) {
-	t.ready = append(t.ready, line)
+func (t *Terminal) push(lines [][]byte) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.ready = append(t.ready, lines...)
 	t.wake()
 }
 
