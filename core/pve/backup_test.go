@@ -101,7 +101,7 @@ func TestSnapshots(t *testing.T) {
 	}
 	c, ctx := f.client(t, Config{}), testContext(t)
 	got, err := c.Snapshots(ctx, "pve1", 101)
-	want := []GuestSnapshot{{"a", "first", "", time.Unix(1795409539, 0)}, {"b", "", "a", time.Unix(1795409600, 0)}}
+	want := []GuestSnapshot{{"a", time.Unix(1795409539, 0)}, {"b", time.Unix(1795409600, 0)}}
 	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v, %v", got, err)
 	}
