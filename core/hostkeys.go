@@ -146,18 +146,6 @@ func (h host) away() string {
 	return ""
 }
 
-// workingHost is a host that may be asked.
-func (c *Core) workingHost(name string) (*liveHost, error) {
-	l, err := c.liveHost(name)
-	if err != nil {
-		return nil, err
-	}
-	if e := l.rec.refusal(); e != nil {
-		return nil, e
-	}
-	return l, nil
-}
-
 // refusal is why the host may not be asked, nil = it may.
 func (h host) refusal() *Error {
 	why := h.away()
@@ -169,6 +157,18 @@ func (h host) refusal() *Error {
 		hint = "`hosts trust " + h.Name + "` shows both keys and accepts the new one"
 	}
 	return &Error{Kind: ErrConflict, Text: why, Hint: hint}
+}
+
+// workingHost is a host that may be asked.
+func (c *Core) workingHost(name string) (*liveHost, error) {
+	l, err := c.liveHost(name)
+	if err != nil {
+		return nil, err
+	}
+	if e := l.rec.refusal(); e != nil {
+		return nil, e
+	}
+	return l, nil
 }
 
 // TrustHost accepts the keys a host has shown instead of the pinned ones, each

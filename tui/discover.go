@@ -89,7 +89,7 @@ func (p *discover) on(*Console) object {
 
 // world takes out what has become an app meanwhile.
 func (p *discover) world(c *Console) {
-	p.rows = foundRows{}
+	p.rows = foundRows{c: c}
 	for _, f := range p.found {
 		managed := false
 		for i := range c.world.Apps {
@@ -262,6 +262,7 @@ func like(f *core.FoundGuest) string {
 }
 
 type foundRows struct {
+	c     *Console
 	found []core.FoundGuest
 }
 
