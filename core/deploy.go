@@ -13,6 +13,41 @@ import (
 	"proximity/store"
 )
 
+// DeployRequest asks for an app. Zero values mean the defaults.
+type DeployRequest struct {
+	CatalogID string            `json:"catalog_id"`
+	Hostname  string            `json:"hostname"`
+	Host      string            `json:"host,omitempty"`
+	Node      string            `json:"node,omitempty"`
+	Cores     int               `json:"cores,omitempty"`
+	MemoryMB  int               `json:"memory_mb,omitempty"`
+	DiskGB    int               `json:"disk_gb,omitempty"`
+	Port      int               `json:"port,omitempty"` // public port
+	IP        string            `json:"ip,omitempty"`   // "dhcp", "static", or an address of the subnet; "" = as the settings say
+	Values    map[string]string `json:"values,omitempty"`
+}
+
+// DeployCheck is what would come of a DeployRequest, from memory: it waits for
+// nothing and reserves nothing.
+type DeployCheck struct {
+	Problems []FieldProblem `json:"problems,omitempty"` // none: it may be deployed
+	Fits     []NodeFit      `json:"fits"`               // every node, best first
+	Node     string         `json:"node,omitempty"`     // the one it would go to
+	Host     string         `json:"host,omitempty"`
+	Cores    int            `json:"cores"`
+	MemoryMB int            `json:"memory_mb"`
+	DiskGB   int            `json:"disk_gb"`
+	SwapMB   int            `json:"swap_mb"`
+	OS       string         `json:"os"`
+	Storage  string         `json:"storage,omitempty"`
+	Bridge   string         `json:"bridge"`
+	Network  string         `json:"network"` // "dhcp", or "static" and the address it would get
+	Port     int            `json:"port,omitempty"`
+	Internal int            `json:"internal_port,omitempty"`
+	Secrets  int            `json:"secrets"` // how many will be generated
+	Command  string         `json:"command"` // the same as a command line, secrets left out
+}
+
 // CheckDeploy tells what would come of the request, from memory: it waits for
 // nothing and reserves nothing.
 func (c *Core) CheckDeploy(a Actor, r DeployRequest) DeployCheck {

@@ -10,6 +10,17 @@ import (
 	"proximity/core/pve"
 )
 
+// NodeFit says whether an app fits on a node.
+type NodeFit struct {
+	Host       string `json:"host"`
+	Node       string `json:"node"`
+	Fits       bool   `json:"fits"`
+	Reason     string `json:"reason,omitempty"` // why not
+	FreeMB     int    `json:"free_mb"`
+	FreeDiskGB int    `json:"free_disk_gb"`
+	Storage    string `json:"storage,omitempty"`
+}
+
 // promises are what unfinished deploys have reserved but Proxmox does not show
 // yet: memory per "host/node" in MB, disk per storage in GB.
 type promises struct {

@@ -10,6 +10,13 @@ import (
 	"proximity/core/forward"
 )
 
+// FieldProblem is a field of a form that stops it, and the way out.
+type FieldProblem struct {
+	Field string `json:"field"` // "hostname", "node", "memory_mb", "disk_gb", "port", "values.KEY", "catalog_id", …
+	Text  string `json:"text"`
+	Hint  string `json:"hint,omitempty"`
+}
+
 // Public ports are handed out from here, lowest first.
 const (
 	firstPort = 8100
