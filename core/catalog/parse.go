@@ -38,12 +38,6 @@ func Parse(ctx context.Context, file string, raw []byte) (*Manifest, []Problem) 
 	return m, nil
 }
 
-// Lint checks one manifest: schema, compose file and our own rules. file names it in the problems.
-func Lint(file string, raw []byte) []Problem {
-	_, problems := Parse(context.Background(), file, raw)
-	return problems
-}
-
 // decode turns raw into a manifest if it fits the schema, and into the document that it is.
 func decode(raw []byte, r *report) (*Manifest, map[string]any) {
 	if len(raw) > maxFile {

@@ -30,9 +30,6 @@ type Permissions map[string]map[string]bool
 // Requirement is one privilege needed on one path.
 type Requirement struct{ Path, Privilege string }
 
-// String is how Proxmox writes it: "/vms: VM.Allocate".
-func (r Requirement) String() string { return r.Path + ": " + r.Privilege }
-
 // Has says whether privilege holds on path. Proxmox: the nearest path above that is listed decides,
 // and hands on only what propagates.
 func (p Permissions) Has(path, privilege string) bool {
