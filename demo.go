@@ -115,7 +115,7 @@ func (p *program) runDemo(ctx context.Context, d demo) (err error) {
 	if err != nil {
 		return err
 	}
-	sim, err := d.cluster(log)
+	sim, err := d.cluster(ctx, log)
 	if err == nil {
 		defer func() { err = closing(sim, err) }()
 		err = d.connect(ctx, s.core, sim)
@@ -198,7 +198,7 @@ type place struct {
 }
 
 // cluster starts the simulated cluster, the same one again in the same folder.
-func (d demo) cluster(log *slog.Logger) (*pvesim.Cluster, error) {
+func (d demo) cluster(ctx context.Context, log *slog.Logger) (*pvesim.Cluster, error) {
 	at := place{Nodes: d.nodes, Guests: d.guests, Seed: d.seed}
 	file := filepath.Join(d.data, demoFile)
 	b, err := os.ReadFile(file)
@@ -208,12 +208,13 @@ func (d demo) cluster(log *slog.Logger) (*pvesim.Cluster, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w; delete %s to begin anew", file, err, d.data)
 	}
-	sim, err := pvesim.Start(context.Background(), pvesim.Options{Listen: at.Listen, SSHListen: at.SSHListen, Nodes: at.Nodes, Guests: at.Guests, Seed: at.Seed,
+	// It outlives ctx: the core that ends with ctx still speaks to it.
+	sim, err := pvesim.Start(context.WithoutCancel(ctx), pvesim.Options{Listen: at.Listen, SSHListen: at.SSHListen, Nodes: at.Nodes, Guests: at.Guests, Seed: at.Seed,
 		TaskTime: d.taskTime, ClusterName: "homelab", StateFile: filepath.Join(d.data, "pvesim.json"), Logger: log})
 	if err != nil {
 		return nil, fmt.Errorf("start the simulated cluster: %w", err)
 	}
-	offerUpdates(context.Background(), sim)
+	offerUpdates(ctx, sim)
 	u, err := url.Parse(sim.URL())
 	if err != nil {
 		return nil, closing(sim, err)

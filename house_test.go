@@ -5,7 +5,10 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"os"
 	"os/exec"
+	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -173,6 +176,32 @@ func TestHouseRulesBite(t *testing.T) {
 	} {
 		if forbidden(c.from, c.to) == "" {
 			t.Errorf("%s may import %s", c.from, c.to)
+		}
+	}
+}
+
+// TestArchitectureNamesFilesThatAreThere: docs/architecture.md leads a reader
+// into the code, by names that a move would leave behind.
+func TestArchitectureNamesFilesThatAreThere(t *testing.T) {
+	page, err := os.ReadFile("docs/architecture.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	named := regexp.MustCompile("`([a-z_*/]+\\.(?:go|sh))`").FindAllStringSubmatch(string(page), -1)
+	if len(named) < 40 {
+		t.Fatalf("only %d files are named", len(named))
+	}
+	for _, n := range named {
+		there := 0
+		for _, room := range []string{".", "core", "jobs"} {
+			files, err := filepath.Glob(filepath.Join(room, n[1]))
+			if err != nil {
+				t.Fatal(err)
+			}
+			there += len(files)
+		}
+		if there == 0 {
+			t.Errorf("there is no %s", n[1])
 		}
 	}
 }

@@ -1,7 +1,6 @@
 package core
 
 import (
-	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -128,8 +127,8 @@ func (c *Core) addressInto(p *plan, want string, records []app) {
 		return
 	}
 	pool, err := set.pool()
-	var e *Error
-	if errors.As(err, &e) {
+	if err != nil {
+		e := refused(err)
 		e.Field, e.Text = "ip", "no address can be handed out: "+e.Text
 		p.problem(e)
 		return
@@ -137,8 +136,8 @@ func (c *Core) addressInto(p *plan, want string, records []app) {
 	taken := c.takenAddresses(p.app.ID, records)
 	a, free := pool.lowest(taken)
 	if want != NetworkStatic {
-		if a, e = pool.wanted(want, taken); e != nil {
-			p.problem(e)
+		if a, err = pool.wanted(want, taken); err != nil {
+			p.problem(refused(err))
 			return
 		}
 	} else if !free {
@@ -154,7 +153,7 @@ func (c *Core) addressInto(p *plan, want string, records []app) {
 }
 
 // wanted checks an address that somebody asks for.
-func (p addressPool) wanted(text string, taken map[netip.Addr]string) (netip.Addr, *Error) {
+func (p addressPool) wanted(text string, taken map[netip.Addr]string) (netip.Addr, error) {
 	address, _, _ := strings.Cut(text, "/")
 	a, err := netip.ParseAddr(address)
 	if err != nil {

@@ -33,8 +33,8 @@ func TestTheAddressPoolHandsOutWhatIsFree(t *testing.T) {
 		"10.1.0.0": "the network itself", "10.1.0.1": "the gateway", "10.1.0.7": "the broadcast address", "10.1.0.3": "is reserved", "10.2.0.1": "is not in 10.1.0.0/29",
 		"10.1.0.4": "belongs to somebody", "ten": "is not an address",
 	} {
-		if _, e := p.wanted(text, taken); e == nil || !strings.Contains(e.Text, says) || e.Hint == "" {
-			t.Errorf("%s: %v", text, e)
+		if _, err := p.wanted(text, taken); err == nil || !strings.Contains(refused(err).Text, says) || refused(err).Hint == "" {
+			t.Errorf("%s: %v", text, err)
 		}
 	}
 	for _, bad := range []Settings{

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"proximity/jobs"
 	"proximity/store"
 )
 
@@ -222,4 +223,24 @@ func newMAC() string {
 	var b [5]byte
 	_, _ = rand.Read(b[:])
 	return fmt.Sprintf("02:%02X:%02X:%02X:%02X:%02X", b[0], b[1], b[2], b[3], b[4])
+}
+
+func (c *Core) allApps(tx *store.Tx) ([]app, error) {
+	var all []app
+	for a, err := range c.apps.All(tx) {
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, a)
+	}
+	return all, nil
+}
+
+// idle refuses while a job works on an app.
+func (c *Core) idle(tx *store.Tx, rec app) error {
+	j, is, err := c.engine.Busy(tx, rec.ID)
+	if is {
+		return busy(&jobs.BusyError{Subject: rec.ID, Job: j})
+	}
+	return err
 }

@@ -326,9 +326,11 @@ type BackupRequest struct {
 	Note     string `json:"note,omitempty"`
 }
 
-// BackupModes and BackupCompressions are what vzdump knows of for containers,
-// the default first.
-func BackupModes() []string        { return []string{"snapshot", "suspend", "stop"} }
+// BackupModes are the ways vzdump has with a container that runs, the default
+// first.
+func BackupModes() []string { return []string{"snapshot", "suspend", "stop"} }
+
+// BackupCompressions are those vzdump knows of, the default first.
 func BackupCompressions() []string { return []string{"zstd", "gzip", "lzo"} }
 
 func (r *BackupRequest) check() error {

@@ -106,7 +106,7 @@ func (c *Core) planClone(a Actor, source app, r CloneRequest, records []app) *cl
 	p.manifest = c.manifestOf(source)
 	for _, err := range []error{a.May(VerbDeploy, ""), a.May(VerbChangeApp, source.Owner), source.clonable()} {
 		if err != nil {
-			p.problem(err.(*Error))
+			p.problem(refused(err))
 			return p
 		}
 	}
@@ -137,7 +137,7 @@ func (a app) clonable() error {
 func (c *Core) placeClone(p *clonePlan, want string, records []app) {
 	l, err := c.liveHost(p.source.Host)
 	if err != nil {
-		p.problem(err.(*Error))
+		p.problem(refused(err))
 		return
 	}
 	s := l.poller.Snapshot()

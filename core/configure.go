@@ -91,7 +91,7 @@ type change struct {
 func (c *Core) CheckConfig(a Actor, name string, r ConfigChange) ConfigCheck {
 	rec, err := c.appNamed(a, name)
 	if err != nil {
-		return ConfigCheck{Problems: problemsOf(err.(*Error))}
+		return ConfigCheck{Problems: problemsOf(refused(err))}
 	}
 	ch, err := c.change(a, rec, r, c.cachedApps())
 	if err != nil {

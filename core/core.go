@@ -263,10 +263,8 @@ func (c *Core) identify() error {
 	return c.store.Update(func(tx *store.Tx) error {
 		m, err := c.metaTable.Get(tx, "installation")
 		if errors.Is(err, store.ErrNotFound) {
-			m, err = meta{"installation", keys.RandomHex(16)}, c.metaTable.Put(tx, meta{"installation", keys.RandomHex(16)})
-			if err == nil {
-				m, err = c.metaTable.Get(tx, "installation")
-			}
+			m = meta{"installation", keys.RandomHex(16)}
+			err = c.metaTable.Put(tx, m)
 		}
 		c.installation = m.Value
 		return err

@@ -136,7 +136,7 @@ func (c *Core) detail(ctx context.Context, l *liveHost, f *FoundGuest) {
 		}
 	}
 	if f.Status == "running" {
-		f.Ports, f.PortsKnown, _ = c.listening(ctx, l, f.Node, f.VMID)
+		f.Ports, f.PortsKnown, _ = c.listening(ctx, l, f.Node, f.VMID) // why they are not known is not told
 	}
 	m, sure := c.looksLike(f.Name, f.Ports)
 	if m != nil {

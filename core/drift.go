@@ -1,6 +1,14 @@
 package core
 
-import "proximity/core/pve"
+import (
+	"time"
+
+	"proximity/core/pve"
+)
+
+// statusLag is how far Proxmox's lists may lag behind what just happened
+// (pvestatd writes them about every 10 s).
+const statusLag = 15 * time.Second
 
 // drift is what an app's host says of it where that differs from the record:
 // only a fresh answer about a node that is there counts, and only when the

@@ -4,6 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"proximity/jobs"
+	"proximity/store"
 )
 
 // The kinds of refusal a face decides on. Commands turn them into exit codes,
@@ -67,4 +70,38 @@ func invalid(field, hint, format string, args ...any) *Error {
 // notFound is a thing that does not exist for this actor.
 func notFound(hint, format string, args ...any) *Error {
 	return &Error{Kind: ErrNotFound, Text: fmt.Sprintf(format, args...), Hint: hint}
+}
+
+// refused is an error as a refusal in words. What has none is a failure of
+// ours.
+func refused(err error) *Error {
+	var e *Error
+	if errors.As(err, &e) {
+		return e
+	}
+	return &Error{Kind: ErrFailed, Text: SafeText(err.Error(), 300), Hint: "try again; the server's log may tell more", Err: err}
+}
+
+// taken says which unique thing another app has.
+func taken(err error) error {
+	var t *store.TakenError
+	if !errors.As(err, &t) {
+		return err
+	}
+	return &Error{Kind: ErrConflict, Field: t.Index, Text: fmt.Sprintf("%s %s is taken", t.Index, t.Value), Hint: "try again: somebody was faster", Err: err}
+}
+
+// busy says what is already going on with an app, who started it and when.
+func busy(err error) error {
+	var b *jobs.BusyError
+	if !errors.As(err, &b) {
+		return err
+	}
+	j := b.Job
+	subject, what := j.SubjectTitle+" is busy", j.Kind
+	if b.Subject != j.Subject { // a job on another app uses this one
+		subject, what = "the app is in use", j.Title
+	}
+	return &Error{Kind: ErrConflict, Text: fmt.Sprintf("%s: job %d (%s) by %s since %s", subject, j.ID, what, j.Owner, j.Created.Format(time.TimeOnly)),
+		Hint: fmt.Sprintf("`job %d -f` follows it", j.ID), Err: err, Busy: &BusyWith{Job: j.ID, Kind: j.Kind, Owner: j.Owner, Since: j.Created}}
 }

@@ -177,7 +177,7 @@ func (c *Core) runHosts(ctx context.Context) error {
 				l.started = true
 				hctx, cancel := context.WithCancel(ctx)
 				l.stop = cancel
-				wg.Go(func() { _ = l.poller.Run(hctx) })
+				wg.Go(func() { _ = l.poller.Run(hctx) }) // it ends with the context, for no other reason
 			}
 			l.mu.Unlock()
 		}

@@ -92,7 +92,7 @@ func (c *Core) addHost(ctx context.Context, a Actor, r AddHostRequest) (*liveHos
 		return nil, hostError(h.Name, err)
 	}
 	h.Cluster, h.Identity, h.Peers = status.Name, status.Identity, l.client.Peers()
-	if err := c.recordHost(a, &h); err != nil {
+	if err := c.recordHost(&h); err != nil {
 		_ = l.client.Close()
 		return nil, err
 	}
@@ -204,7 +204,7 @@ func normalFingerprint(s string) string {
 }
 
 // recordHost writes the record; the first host is the default one.
-func (c *Core) recordHost(a Actor, h *host) error {
+func (c *Core) recordHost(h *host) error {
 	return c.store.Update(func(tx *store.Tx) error {
 		if c.hostTable.Count(tx) == 0 {
 			h.Default = true

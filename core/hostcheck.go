@@ -167,7 +167,7 @@ func (c *Core) checkTemplates(ctx context.Context, l *liveHost, node string, sto
 		return check
 	}
 	for _, o := range offers {
-		noteSystem(there, path.Base(o.Template))
+		noteSystem(there, path.Base(o))
 	}
 	check.OK, check.Text = true, "there, or downloaded when needed"
 	var missing []string

@@ -31,7 +31,9 @@ func (k KeyChange) what() string {
 	return "the certificate"
 }
 
-// pinnedKey is the SSH host key known for a node.
+// pinnedKey is the SSH host key known for a node; "" = none, as of a host that is
+// tested before it is added. A record that cannot be read makes no key good:
+// pinKey refuses then.
 func (c *Core) pinnedKey(hostName, node string) string {
 	var fp string
 	_ = c.store.View(func(tx *store.Tx) error {
@@ -144,18 +146,27 @@ func (h host) away() string {
 	return ""
 }
 
+// refusal is why the host may not be asked, nil = it may.
+func (h host) refusal() *Error {
+	why := h.away()
+	if why == "" {
+		return nil
+	}
+	hint := "enable it first: hosts enable " + h.Name
+	if len(h.Changed) > 0 {
+		hint = "`hosts trust " + h.Name + "` shows both keys and accepts the new one"
+	}
+	return &Error{Kind: ErrConflict, Text: why, Hint: hint}
+}
+
 // workingHost is a host that may be asked.
 func (c *Core) workingHost(name string) (*liveHost, error) {
 	l, err := c.liveHost(name)
 	if err != nil {
 		return nil, err
 	}
-	if why := l.rec.away(); why != "" {
-		hint := "enable it first: hosts enable " + name
-		if len(l.rec.Changed) > 0 {
-			hint = "`hosts trust " + name + "` shows both keys and accepts the new one"
-		}
-		return nil, &Error{Kind: ErrConflict, Text: why, Hint: hint}
+	if e := l.rec.refusal(); e != nil {
+		return nil, e
 	}
 	return l, nil
 }

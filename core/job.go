@@ -208,7 +208,7 @@ func (c *Core) DeploymentLog(ctx context.Context, a Actor, name string, limit in
 }
 
 // CancelJob asks a job to stop; what it made is undone.
-func (c *Core) CancelJob(_ context.Context, a Actor, id uint64) (JobView, error) {
+func (c *Core) CancelJob(ctx context.Context, a Actor, id uint64) (JobView, error) {
 	j, err := c.jobSeen(a, id)
 	if err != nil {
 		return JobView{}, err
@@ -220,7 +220,7 @@ func (c *Core) CancelJob(_ context.Context, a Actor, id uint64) (JobView, error)
 	if err != nil {
 		return JobView{}, err
 	}
-	return c.Job(context.Background(), a, id)
+	return c.Job(ctx, a, id)
 }
 
 // classify tells the engine what a failed step may hope for.

@@ -10,6 +10,17 @@ import (
 	"proximity/core/pve"
 )
 
+// NodeFit says whether an app fits on a node.
+type NodeFit struct {
+	Host       string `json:"host"`
+	Node       string `json:"node"`
+	Fits       bool   `json:"fits"`
+	Reason     string `json:"reason,omitempty"` // why not
+	FreeMB     int    `json:"free_mb"`
+	FreeDiskGB int    `json:"free_disk_gb"`
+	Storage    string `json:"storage,omitempty"`
+}
+
 // promises are what unfinished deploys have reserved but Proxmox does not show
 // yet: memory per "host/node" in MB, disk per storage in GB.
 type promises struct {
@@ -48,7 +59,7 @@ func (c *Core) placeInto(p *plan, r DeployRequest, records []app) {
 	if r.Host != "" {
 		l, err := c.liveHost(r.Host)
 		if err != nil {
-			e := err.(*Error)
+			e := refused(err)
 			e.Kind, e.Field = ErrInvalid, "host"
 			p.problem(e)
 			return
@@ -84,8 +95,7 @@ func (c *Core) placeInto(p *plan, r DeployRequest, records []app) {
 		return
 	}
 	if asked == 0 {
-		_, err := c.workingHost(hosts[0].rec.Name)
-		e := err.(*Error)
+		e := hosts[0].rec.refusal()
 		e.Kind, e.Field = ErrUnavailable, "host"
 		p.problem(e)
 		return

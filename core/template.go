@@ -60,8 +60,8 @@ func (d *deploying) downloadTemplate(ctx context.Context, storages []pve.NodeSto
 	}
 	best, version := "", []int(nil)
 	for _, o := range offers {
-		if got, ok := templateVersion(path.Base(o.Template), d.app.OS); ok && slices.Compare(got, version) > 0 {
-			best, version = o.Template, got
+		if got, ok := templateVersion(path.Base(o), d.app.OS); ok && slices.Compare(got, version) > 0 {
+			best, version = o, got
 		}
 	}
 	if best == "" {

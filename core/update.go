@@ -124,7 +124,7 @@ func (c *Core) newTags(ctx context.Context, rec app, m *catalog.Manifest) (newes
 	}
 	l, err := c.workingHost(rec.Host)
 	if err != nil {
-		return newest, []string{"no registry was asked: " + err.(*Error).Text}
+		return newest, []string{"no registry was asked: " + refused(err).Text}
 	}
 	ctx, cancel := context.WithTimeout(ctx, tagsPatience)
 	defer cancel()

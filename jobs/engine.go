@@ -254,19 +254,6 @@ func (e *Engine) Wake() {
 	e.cron.look()
 }
 
-// StepsOf returns the names of the steps of a kind, in order; nil for an unknown kind.
-func (e *Engine) StepsOf(kind string) []string {
-	flow := e.flow(kind)
-	if flow == nil {
-		return nil
-	}
-	names := make([]string, len(flow.steps))
-	for i, s := range flow.steps {
-		names[i] = s.name
-	}
-	return names
-}
-
 func (e *Engine) flow(kind string) *workflow {
 	e.mu.Lock()
 	defer e.mu.Unlock()

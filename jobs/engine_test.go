@@ -260,9 +260,6 @@ func TestAJobGoesThroughItsStepsAndIsFinished(t *testing.T) {
 				return nil
 			}})
 	})
-	if got := w.e.StepsOf("deploy"); !slices.Equal(got, []string{"a", "b", "c"}) || w.e.StepsOf("x") != nil {
-		t.Errorf("StepsOf: %v", got)
-	}
 	queued := w.enqueue(Spec{Kind: "deploy", Subject: "app/1", SubjectTitle: "blog", Owner: "ada", OwnerVia: "ssh", Title: "Deploy", Data: plan{Name: "blog"}})
 	if queued.State != Queued || queued.ID == 0 || len(queued.Steps) != 3 {
 		t.Errorf("%+v", queued)

@@ -13,6 +13,7 @@ import (
 // State is where a job stands.
 type State string
 
+// The states; next says which may follow which.
 const (
 	Queued    State = "queued"
 	Running   State = "running"
@@ -39,6 +40,7 @@ func (s State) Ended() bool { return s == Succeeded || s == Failed || s == Cance
 // Level is the weight of a log line.
 type Level string
 
+// The levels.
 const (
 	Info    Level = "info"
 	Warning Level = "warning"
@@ -81,6 +83,7 @@ func (j Job) Queues() bool { return strings.HasPrefix(j.WaitingFor, placeText) }
 // StepStateKind is where a step stands.
 type StepStateKind string
 
+// The states of a step.
 const (
 	StepPending StepStateKind = "pending"
 	StepRunning StepStateKind = "running"

@@ -149,7 +149,7 @@ func (c *Cluster) answer(ctx context.Context, n *node, r *wire.Request, format, 
 		text := fmt.Sprintf("no formatter for uri %s, %s", path, format)
 		return wire.Response{Status: 501, Reason: text, Body: []byte(text)}, nil
 	}
-	data, err := c.dispatch(ctx, n, r, path, f)
+	data, err := c.dispatch(n, r, path, f)
 	if take, ok := data.(takeover); ok && err == nil {
 		if err := take(ctx, r); err != nil {
 			return wire.Response{}, err
@@ -172,7 +172,7 @@ func (c *Cluster) delay401(ctx context.Context) {
 }
 
 // dispatch finds the method, checks who asks and what with, and runs its handler.
-func (c *Cluster) dispatch(ctx context.Context, n *node, r *wire.Request, path string, f *armedFault) (any, error) {
+func (c *Cluster) dispatch(n *node, r *wire.Request, path string, f *armedFault) (any, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	method, inPath := c.schema.Lookup(r.Method, path)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"math"
+	"path"
 	"regexp"
 	"slices"
 	"strconv"
@@ -261,7 +262,7 @@ func random(seed int64, words ...any) uint64 {
 	return n ^ n>>33
 }
 
-// status is what a node's storage list has of a storage.
+// storageRow is what a node's storage list has of a storage.
 func (q *call) storageRow(s *storage, node string) map[string]any {
 	used, avail := q.usage(s, node)
 	return map[string]any{
@@ -351,4 +352,55 @@ func getStorage(q *call) (any, error) {
 		return nil, err
 	}
 	return configRow(s), nil
+}
+
+// logDisk writes what making a disk says.
+func (t *task) logDisk(s *storage, disk *volume) {
+	_, name, _ := strings.Cut(disk.Volid, ":")
+	blocks := disk.Size >> 12
+	if s.Type == "lvmthin" {
+		t.logf("  Logical volume \"%s\" created.", name)
+		t.logf("  Logical volume pve/%s changed.", name)
+	} else {
+		t.logf("Formatting '%s', fmt=raw size=%d preallocation=off", s.file(disk.Volid), disk.Size)
+	}
+	t.logf("Creating filesystem with %d 4k blocks and %d inodes", blocks, blocks/4)
+	t.logf("Filesystem UUID: %s", newUUID())
+	t.logf("Superblock backups stored on blocks: ")
+	var copies []string
+	for _, at := range []int64{32768, 98304, 163840, 229376, 294912, 819200, 884736, 1605632, 2654208, 4096000} {
+		if at < blocks {
+			copies = append(copies, fmt.Sprint(at))
+		}
+	}
+	t.logf("\t%s", strings.Join(copies, ", "))
+}
+
+// file is where a volume of a file-based storage lies.
+func (s *storage) file(volid string) string {
+	_, name, _ := strings.Cut(volid, ":")
+	kind, base, _ := strings.Cut(name, "/")
+	switch kind {
+	case "vztmpl":
+		return path.Join(s.Path, "template/cache", base)
+	case "iso":
+		return path.Join(s.Path, "template/iso", base)
+	case "backup":
+		return path.Join(s.Path, "dump", base)
+	}
+	if s.Path == "" {
+		return "/dev/pve/" + name
+	}
+	return path.Join(s.Path, "images", name)
+}
+
+// unpacked is how much space what a template or backup holds takes, in bytes.
+func (v *volume) unpacked() int64 {
+	if v.Backup != nil {
+		return v.Backup.Bytes
+	}
+	if osOf(v.Volid) == "alpine" {
+		return v.Size * 3
+	}
+	return v.Size * 4
 }

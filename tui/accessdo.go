@@ -135,7 +135,7 @@ func lineField() *ui.Field {
 }
 
 func personSheet() *sheet {
-	p := newSheet(8, "Let somebody in", "Let them in", nameField("Name", "letters, digits and . _ - @ +"), roleField(core.RoleUser), lineField())
+	p := newSheet("Let somebody in", "Let them in", nameField("Name", "letters, digits and . _ - @ +"), roleField(core.RoleUser), lineField())
 	p.about = "Without a key the account is for the API, once e on it has given it a password."
 	p.send = func(c *Console, p *sheet) errand {
 		name, role, line := strings.TrimSpace(p.value(fieldPerson)), core.Role(p.value(fieldRole)), strings.TrimSpace(p.value(fieldKeys))
@@ -157,7 +157,7 @@ func needed(p *sheet, field, problem string) (string, string) {
 }
 
 func keySheet(name string) *sheet {
-	p := newSheet(8, "A key for "+name, "Add it", lineField())
+	p := newSheet("A key for "+name, "Add it", lineField())
 	p.send = func(c *Console, p *sheet) errand {
 		line := strings.TrimSpace(p.value(fieldKeys))
 		return errand{"the key lets " + name + " in", func(ctx context.Context) error { return c.core.AddKeys(ctx, c.actor, name, []string{line}) }, nil}
@@ -167,7 +167,7 @@ func keySheet(name string) *sheet {
 }
 
 func approveSheet(k core.KnockView) *sheet {
-	p := newSheet(8, "Approve "+shortPrint(k.Fingerprint), "Let it in", nameField("Whose it is", "a person there is, or a new one"), roleField(core.RoleUser))
+	p := newSheet("Approve "+shortPrint(k.Fingerprint), "Let it in", nameField("Whose it is", "a person there is, or a new one"), roleField(core.RoleUser))
 	p.form.Field(fieldRole).Help = "of a new person; others keep theirs"
 	p.about = k.Fingerprint + " (" + k.Type + ") tried to come in from " + k.From + ", " + ui.Count(k.Count, "time") + ". It calls itself \"" + k.Name + "\", which proves nothing: ask its owner for the fingerprint."
 	p.send = func(c *Console, p *sheet) errand {
@@ -182,7 +182,7 @@ func tokenSheet() *sheet {
 	scope := &ui.Field{Key: fieldScope, Label: "May", Kind: ui.SelectField, Options: []ui.Option{
 		{Value: string(core.ScopeRead), Label: "read · see what you see"}, {Value: string(core.ScopeWrite), Label: "write · deploy and change apps, too"}, {Value: string(core.ScopeAdmin), Label: "admin · all that you may"}}}
 	life := &ui.Field{Key: fieldExpires, Label: "Good for", Kind: ui.SelectField, Options: []ui.Option{{Value: "30", Label: "30 days"}, {Value: "90", Label: "90 days"}, {Value: "365", Label: "a year"}, {Value: "0", Label: "ever"}}, Choice: 1}
-	p := newSheet(8, "A token of yours", "Make it", nameField("What for", "the script that will use it"), scope, life)
+	p := newSheet("A token of yours", "Make it", nameField("What for", "the script that will use it"), scope, life)
 	p.send = func(c *Console, p *sheet) errand {
 		days, _ := strconv.Atoi(p.value(fieldExpires))
 		name, scope := strings.TrimSpace(p.value(fieldPerson)), core.Scope(p.value(fieldScope))
@@ -212,7 +212,7 @@ func userSheet(c *Console, u core.UserView) *sheet {
 	if mayChangeUsers(c) == "" {
 		fields = append([]*ui.Field{roleField(u.Role)}, fields...)
 	}
-	p := newSheet(8, "Change "+u.Name, "Save", fields...)
+	p := newSheet("Change "+u.Name, "Save", fields...)
 	p.send = func(c *Console, p *sheet) errand { return changeUser(c, p, u) }
 	return p
 }

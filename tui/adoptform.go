@@ -12,18 +12,17 @@ import (
 
 // adoptForm asks as what a container is to be adopted.
 type adoptForm struct {
-	f      core.FoundGuest
-	form   ui.Form
-	cx, cy int
+	formPage
+	f core.FoundGuest
 }
 
 const fieldType = "type"
 
 func newAdoptForm(f core.FoundGuest) *adoptForm {
-	p := &adoptForm{f: f, cx: -1, cy: -1}
+	p := &adoptForm{f: f, formPage: newFormPage()}
 	name := &ui.Field{Key: fieldName, Label: "Name", Help: "its name in Proximity; the container keeps its own", Input: ui.Input{Max: 63}}
 	name.Input.Set(f.Hostname)
-	kind := &ui.Field{Key: fieldType, Label: "What it is", Default: "custom", Help: "an app of the catalog, or any other word", Input: ui.Input{Max: 40}}
+	kind := &ui.Field{Key: fieldType, Label: "What it is", Default: "custom", Help: "an app of the catalogue, or any other word", Input: ui.Input{Max: 40}}
 	kind.Input.Set(f.LooksLike)
 	port := &ui.Field{Key: fieldPort, Label: "Port inside", Kind: ui.NumberField, Help: "what people are led to; empty: found from inside", Input: ui.Input{Max: 5}}
 	if f.Port > 0 {
@@ -35,15 +34,9 @@ func newAdoptForm(f core.FoundGuest) *adoptForm {
 	return p
 }
 
-func (p *adoptForm) digit() int                      { return 7 }
-func (p *adoptForm) crumbs(*Console) []string        { return []string{p.f.Name, "Adopt"} }
-func (p *adoptForm) scope(*Console) scope            { return inForm | inStack }
-func (p *adoptForm) on(*Console) object              { return object{} }
-func (p *adoptForm) world(*Console)                  {}
-func (p *adoptForm) move(*Console, motion, int) bool { return false }
-func (p *adoptForm) note(*Console) string            { return "everything has a default" }
-func (p *adoptForm) typing() bool                    { return p.form.Typing() }
-func (p *adoptForm) cursor() (x, y int)              { return p.cx, p.cy }
+func (p *adoptForm) digit() int               { return 7 }
+func (p *adoptForm) crumbs(*Console) []string { return []string{p.f.Name, "Adopt"} }
+func (p *adoptForm) note(*Console) string     { return "everything has a default" }
 
 func (p *adoptForm) submit(c *Console) tea.Cmd {
 	port, _ := strconv.Atoi(p.form.Field(fieldPort).Value())
@@ -69,8 +62,6 @@ func (p *adoptForm) edit(c *Console, key, text string) (tea.Cmd, bool) {
 	return nil, used
 }
 
-func (p *adoptForm) paste(_ *Console, s string) (tea.Cmd, bool) { return nil, p.form.Paste(s) }
-
 func (p *adoptForm) body(c *Console, w, h int) []string {
 	l := c.theme.NewLine(w)
 	l.Space(1).Add(ui.Strong, "Adopt CT "+strconv.Itoa(p.f.VMID)).Space(2).Add(ui.Muted, p.f.Name+" on "+c.world.Place(p.f.Host, p.f.Node)+" · "+portWords(&p.f))
@@ -78,10 +69,5 @@ func (p *adoptForm) body(c *Console, w, h int) []string {
 	if h >= 12 {
 		out = append(out, "")
 	}
-	lines, cx, cy := p.form.Lines(c.theme, w, max(2, h-len(out)), 0)
-	p.cx, p.cy = cx, cy
-	if cy >= 0 {
-		p.cy = cy + len(out)
-	}
-	return append(out, lines...)
+	return p.between(c, out, nil, w, h, 0)
 }

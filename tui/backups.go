@@ -66,7 +66,7 @@ func backUpNow(c *Console, on object) tea.Cmd {
 	return cmd
 }
 
-// may on a backup: what stands in the way of any change to it.
+// mayChangeBackup is what stands in the way of any change to a backup.
 func mayChangeBackup(c *Console, on object) string {
 	b, ok := c.backupOf(on)
 	if !ok {

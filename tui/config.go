@@ -110,7 +110,7 @@ func mayEdit(c *Console, on object) string {
 	case hostKind, nodeKind:
 		return mayCareFor("")(c, on)
 	case scheduleKind:
-		return mayPlan(c, on)
+		return mayChangeSchedule(c, on)
 	case appKind:
 	default:
 		return notYet("changing the configuration", always)(c, on)

@@ -14,35 +14,26 @@ import (
 // configForm changes an app's configuration. Every change is checked by core off
 // the event loop, as in the form that deploys.
 type configForm struct {
-	id      string
-	name    string
-	was     core.ConfigView
-	form    ui.Form
-	check   core.ConfigCheck
-	loaded  bool
-	err     error
-	gen     uint64
-	done    uint64
-	sending bool
-	cx, cy  int
+	formPage
+	id     string
+	name   string
+	was    core.ConfigView
+	check  core.ConfigCheck
+	loaded bool
+	err    error
+	gen    uint64
+	done   uint64
 }
 
 const fieldSwap = "swap_mb"
 
 func newConfigForm(a *core.AppView) *configForm {
 	leave := &ui.Field{Key: buttonLeave, Kind: ui.ButtonField, Label: "Leave"} // until the others are known
-	return &configForm{id: a.ID, name: a.Hostname, form: ui.Form{Fields: []*ui.Field{leave}}, cx: -1, cy: -1}
+	return &configForm{id: a.ID, name: a.Hostname, formPage: newFormPage(leave)}
 }
 
-func (p *configForm) digit() int                      { return 2 }
-func (p *configForm) crumbs(*Console) []string        { return []string{p.name, "Edit"} }
-func (p *configForm) scope(*Console) scope            { return inForm | inStack }
-func (p *configForm) on(*Console) object              { return object{} }
-func (p *configForm) world(*Console)                  {}
-func (p *configForm) move(*Console, motion, int) bool { return false }
-func (p *configForm) note(*Console) string            { return "" }
-func (p *configForm) typing() bool                    { return p.form.Typing() && !p.sending }
-func (p *configForm) cursor() (x, y int)              { return p.cx, p.cy }
+func (p *configForm) digit() int               { return 2 }
+func (p *configForm) crumbs(*Console) []string { return []string{p.name, "Edit"} }
 
 // Answers of core to the form.
 type (
@@ -321,16 +312,7 @@ func (p *configForm) body(c *Console, w, h int) []string {
 		return append(out, l.Space(2).Add(ui.Muted, "… reading").String())
 	}
 	foot := p.verdict(c, w)
-	lines, cx, cy := p.form.Lines(c.theme, w, max(2, h-len(out)-len(foot)-1), 0)
-	p.cx, p.cy = cx, cy
-	if cy >= 0 {
-		p.cy = cy + len(out)
-	}
-	out = append(out, lines...)
-	if h-len(out) > len(foot) {
-		out = append(out, "")
-	}
-	return append(out, foot...)
+	return p.between(c, out, foot, w, h, 0)
 }
 
 // verdict says what would change, or why it cannot.

@@ -198,3 +198,32 @@ func (c *Console) deleteApps(victims []*core.AppView, o core.DeleteOptions) tea.
 		return c.core.DeleteApp(ctx, c.actor, id, o)
 	})
 }
+
+// mayDelete and askDeleteOf go by what is to be deleted.
+func mayDelete(c *Console, on object) string {
+	switch on.kind {
+	case hostKind:
+		return mayCareFor("empty")(c, on)
+	case userKind, keyKind, tokenKind:
+		return mayTakeAway(c, on)
+	case backupKind:
+		return mayDeleteBackup(c, on)
+	case scheduleKind:
+		return mayChangeSchedule(c, on)
+	}
+	return may(core.DeleteApp)(c, on)
+}
+
+func askDeleteOf(c *Console, on object) tea.Cmd {
+	switch on.kind {
+	case hostKind:
+		return askRemove(c, on)
+	case userKind, keyKind, tokenKind:
+		return askTakeAway(c, on)
+	case backupKind:
+		return askDeleteBackup(c, on)
+	case scheduleKind:
+		return askRemoveSchedule(c, on)
+	}
+	return askDelete(c, on)
+}

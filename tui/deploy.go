@@ -15,15 +15,13 @@ import (
 // deploy is the form that deploys an app. Every change is checked by core off
 // the event loop; what it would come to is shown beside it.
 type deploy struct {
+	formPage
 	it      core.CatalogueItem
-	form    ui.Form
 	check   core.DeployCheck
 	checked bool   // check has been filled
 	gen     uint64 // of the newest check asked for
 	done    uint64 // of the check shown
 	asked   time.Time
-	sending bool
-	cx, cy  int
 }
 
 // Keys of the fields and buttons that are not the manifest's own.
@@ -41,7 +39,7 @@ const (
 
 // newDeploy makes the form, filled with a draft if there is one.
 func newDeploy(c *Console, it core.CatalogueItem, draft *draft) *deploy {
-	p := &deploy{it: it, cx: -1, cy: -1}
+	p := &deploy{it: it, formPage: newFormPage()}
 	name := &ui.Field{Key: fieldName, Label: "Name", Help: "its hostname: letters, digits, dashes"}
 	name.Input.Max = 63
 	name.Input.Set(freeName(c.world, it.ID))
@@ -144,15 +142,11 @@ func freeName(w *core.World, id string) string {
 	return name
 }
 
-func (p *deploy) digit() int                      { return 3 }
-func (p *deploy) crumbs(*Console) []string        { return []string{p.it.Name, "Deploy"} }
-func (p *deploy) scope(*Console) scope            { return inForm | inDraft | inStack }
-func (p *deploy) on(*Console) object              { return object{} }
-func (p *deploy) world(c *Console)                { p.nodes(c) }
-func (p *deploy) move(*Console, motion, int) bool { return false }
-func (p *deploy) typing() bool                    { return p.form.Typing() && !p.sending }
-func (p *deploy) cursor() (x, y int)              { return p.cx, p.cy }
-func (p *deploy) opened(c *Console) tea.Cmd       { return p.ask(c) }
+func (p *deploy) digit() int                { return 3 }
+func (p *deploy) crumbs(*Console) []string  { return []string{p.it.Name, "Deploy"} }
+func (p *deploy) scope(*Console) scope      { return inForm | inDraft | inStack }
+func (p *deploy) world(c *Console)          { p.nodes(c) }
+func (p *deploy) opened(c *Console) tea.Cmd { return p.ask(c) }
 
 func (p *deploy) note(*Console) string {
 	n := 0

@@ -23,17 +23,8 @@ func (p *deploy) body(c *Console, w, h int) []string {
 		preview, side = 42, 34
 	}
 	foot := p.verdict(c, w-preview)
-	lines, cx, cy := p.form.Lines(c.theme, w-preview, max(2, h-len(out)-len(foot)-1), side)
-	p.cx, p.cy = cx, cy
-	if cy >= 0 {
-		p.cy = cy + len(out)
-	}
 	top := len(out)
-	out = append(out, lines...)
-	if h-len(out) > len(foot) {
-		out = append(out, "")
-	}
-	out = append(out, foot...)
+	out = p.between(c, out, foot, w-preview, h, side)
 	if preview == 0 {
 		return out
 	}

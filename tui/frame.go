@@ -12,11 +12,11 @@ import (
 
 // The sizes at which the layout changes.
 const (
-	floorW, floorH   = 30, 8
-	narrowW          = 50
-	normalW, normalH = 80, 24
-	wideW, wideH     = 120, 30
-	roomyW           = 150
+	floorW, floorH = 30, 8
+	narrowW        = 50
+	normalW        = 80
+	wideW, wideH   = 120, 30
+	roomyW         = 150
 )
 
 // shape says which rows of chrome a size has room for.
@@ -368,6 +368,6 @@ func (c *Console) history(object string, mem bool) []float64 {
 	return v
 }
 
-// node and app names of core's history.
+// appHistory and nodeHistory are what core's History calls an app and a node.
 func appHistory(a *core.AppView) string   { return "app/" + a.ID }
 func nodeHistory(n *core.NodeView) string { return "node/" + n.Host + "/" + n.Name }

@@ -14,11 +14,9 @@ import (
 // hostForm connects a host, or changes how one is reached. Nothing secret is
 // sent before the host's certificate has been accepted.
 type hostForm struct {
-	was     core.HostView // without a name: the host is new
-	form    ui.Form
-	key     string // the private key for the nodes' SSH, as it was pasted
-	sending bool
-	cx, cy  int
+	formPage
+	was core.HostView // without a name: the host is new
+	key string        // the private key for the nodes' SSH, as it was pasted
 }
 
 // The form's fields are named as core names them.
@@ -36,7 +34,7 @@ const (
 
 // newHostForm makes the form, for a host that is there or for a new one.
 func newHostForm(h core.HostView) *hostForm {
-	p := &hostForm{was: h, cx: -1, cy: -1}
+	p := &hostForm{was: h, formPage: newFormPage()}
 	text := func(key, label, preset, help string) *ui.Field {
 		f := &ui.Field{Key: key, Label: label, Default: preset, Help: help, Input: ui.Input{Max: 120}}
 		p.form.Fields = append(p.form.Fields, f)
@@ -69,14 +67,7 @@ func newHostForm(h core.HostView) *hostForm {
 	return p
 }
 
-func (p *hostForm) digit() int                      { return 4 }
-func (p *hostForm) scope(*Console) scope            { return inForm | inStack }
-func (p *hostForm) on(*Console) object              { return object{} }
-func (p *hostForm) world(*Console)                  {}
-func (p *hostForm) move(*Console, motion, int) bool { return false }
-func (p *hostForm) note(*Console) string            { return "" }
-func (p *hostForm) typing() bool                    { return p.form.Typing() && !p.sending }
-func (p *hostForm) cursor() (x, y int)              { return p.cx, p.cy }
+func (p *hostForm) digit() int { return 4 }
 
 func (p *hostForm) crumbs(*Console) []string {
 	if p.was.Name == "" {
@@ -302,10 +293,5 @@ func (p *hostForm) body(c *Console, w, h int) []string {
 	if h >= 12 {
 		out = append(out, "")
 	}
-	lines, cx, cy := p.form.Lines(c.theme, w, max(2, h-len(out)), 0)
-	p.cx, p.cy = cx, cy
-	if cy >= 0 {
-		p.cy = cy + len(out)
-	}
-	return append(out, lines...)
+	return p.between(c, out, nil, w, h, 0)
 }

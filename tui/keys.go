@@ -336,7 +336,7 @@ func (s scope) String() string {
 		return "everywhere"
 	}
 	var names []string
-	for i, n := range []string{"lists", "lists", "tabs", "panes", "logs", "a search in a log", "forms", "apps", "jobs", "nodes", "hosts", "the catalog", "opened pages", "lists with marks", "found containers", "the audit", "forms", "Access", "people", "keys", "keys that wait", "tokens", "settings", "the list of hosts", "backups", "schedules", "backups", "schedules"} {
+	for i, n := range []string{"lists", "lists", "tabs", "panes", "logs", "a search in a log", "forms", "apps", "jobs", "nodes", "hosts", "the catalogue", "opened pages", "lists with marks", "found containers", "the audit", "forms", "Access", "people", "keys", "keys that wait", "tokens", "settings", "the list of hosts", "backups", "schedules", "backups", "schedules"} {
 		if s&(1<<i) != 0 && (len(names) == 0 || names[len(names)-1] != n) {
 			names = append(names, n)
 		}

@@ -213,7 +213,7 @@ func TestReasonsOfApps(t *testing.T) {
 					t.Errorf("%s: %s is %q, in the menu %q", x.app, verb, why, it.Reason)
 				}
 			}
-			found, _ := c.paletteItems(verb + " " + x.app)
+			found := c.paletteItems(verb + " " + x.app)
 			listed := false
 			for _, it := range found {
 				if listed = listed || it.Label == verb+" "+x.app; it.Label == verb+" "+x.app && it.Reason != why {
@@ -223,7 +223,7 @@ func TestReasonsOfApps(t *testing.T) {
 			if !listed {
 				t.Errorf("the palette does not find %s %s", verb, x.app)
 			}
-			all, _ := c.helpItems("")
+			all := c.helpItems("")
 			for _, it := range all {
 				if it.Value.(*binding) == b && (why == "") != (it.Reason == "") {
 					t.Errorf("%s: help says %q of %s", x.app, it.Reason, verb)

@@ -57,7 +57,7 @@ func (c *Console) overlayKey(key, text string) tea.Cmd {
 type menu struct {
 	heading string
 	menu    ui.Menu
-	fill    func(c *Console, query string) (items []ui.Item, total int) // with an input: what matches
+	fill    func(c *Console, query string) []ui.Item // with an input: what matches
 	choose  func(c *Console, it ui.Item) tea.Cmd
 	again   string // a key that moves on, as the one that opened it
 	keys    string // hint
@@ -123,9 +123,7 @@ func (m *menu) key(c *Console, key, text string) tea.Cmd {
 
 func (m *menu) refill(c *Console) {
 	if m.fill != nil {
-		items, total := m.fill(c, m.menu.Input.Value())
-		m.menu.Set(items)
-		m.menu.Total = total
+		m.menu.Set(m.fill(c, m.menu.Input.Value()))
 	}
 }
 
@@ -213,13 +211,41 @@ func (d *confirm) lines(c *Console, w, h int) ([]string, int, int) {
 	return append(out, "", l.String()), -1, -1
 }
 
+// scroll is the part of a text that an overlay shows.
+type scroll struct{ top, shown int }
+
+// key goes to where a key leads in a text of so many lines, or says why not.
+func (s *scroll) key(c *Console, key string, lines int) {
+	to := s.top
+	switch key {
+	case "up", "k":
+		to--
+	case "down", "j":
+		to++
+	case "pgup":
+		to -= s.shown - 1
+	case "pgdown", "space":
+		to += s.shown - 1
+	case "home", "g":
+		to = 0
+	case "end", "G":
+		to = lines
+	default:
+		c.say(info, keyName(key)+" does nothing here · esc closes")
+		return
+	}
+	if to = max(0, min(to, lines-s.shown)); to == s.top {
+		c.say(info, "no more text that way")
+	}
+	s.top = to
+}
+
 // viewer shows text to read and to copy.
 type viewer struct {
 	heading string
 	text    []string
 	raw     string // what y copies
-	top     int
-	shown   int
+	scroll
 }
 
 func (v *viewer) title() string          { return v.heading }
@@ -228,33 +254,14 @@ func (v *viewer) hint() string           { return "↑↓ scroll   y copy   esc 
 func (v *viewer) paste(*Console, string) {}
 
 func (v *viewer) key(c *Console, key, _ string) tea.Cmd {
-	to := v.top
 	switch key {
-	case "up", "k":
-		to--
-	case "down", "j":
-		to++
-	case "pgup":
-		to -= v.shown - 1
-	case "pgdown", "space":
-		to += v.shown - 1
-	case "home", "g":
-		to = 0
-	case "end", "G":
-		to = len(v.text)
 	case "y":
 		return c.copied(v.raw)
 	case "enter":
 		c.over = nil
-		return nil
 	default:
-		c.say(info, keyName(key)+" does nothing here · esc closes")
-		return nil
+		v.scroll.key(c, key, len(v.text))
 	}
-	if to = max(0, min(to, len(v.text)-v.shown)); to == v.top {
-		c.say(info, "no more text that way")
-	}
-	v.top = to
 	return nil
 }
 

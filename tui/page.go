@@ -3,7 +3,6 @@ package tui
 import (
 	tea "charm.land/bubbletea/v2"
 
-	"proximity/core"
 	"proximity/tui/ui"
 )
 
@@ -187,61 +186,4 @@ func (c *Console) back() bool {
 func (c *Console) crumbs() []string {
 	p := c.page()
 	return append([]string{screenNames[p.digit()]}, p.crumbs(c)...)
-}
-
-// kind is what an object is.
-type kind uint8
-
-const (
-	noKind kind = iota
-	appKind
-	jobKind
-	nodeKind
-	hostKind
-	itemKind
-	marksKind // the marked apps, by no id
-	foundKind
-	recordKind
-	userKind
-	keyKind
-	waitingKind // a key that waits for approval
-	tokenKind
-	settingKind
-	backupKind
-	scheduleKind
-)
-
-// object is something verbs act on.
-type object struct {
-	kind kind
-	id   string // app id, job number, "host/node", host name, catalogue id, "host/vmid", record number, backup number, schedule name
-}
-
-func (c *Console) appOf(o object) (core.AppView, bool) {
-	if o.kind != appKind {
-		return core.AppView{}, false
-	}
-	// Asked for one app many times a frame: where it was last is a good guess.
-	if i := c.guess; i < len(c.world.Apps) && c.world.Apps[i].ID == o.id {
-		return c.world.Apps[i], true
-	}
-	for i := range c.world.Apps {
-		if c.world.Apps[i].ID == o.id {
-			c.guess = i
-			return c.world.Apps[i], true
-		}
-	}
-	return core.AppView{}, false
-}
-
-func (c *Console) jobOf(o object) (core.JobView, bool) {
-	if o.kind != jobKind {
-		return core.JobView{}, false
-	}
-	for _, p := range c.stack { // an old job is known only to its page
-		if j, ok := p.(*job); ok && jobID(j.id) == o.id {
-			return j.view, j.known
-		}
-	}
-	return c.world.Job(parseJob(o.id))
 }

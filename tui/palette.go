@@ -26,7 +26,7 @@ func (c *Console) openPalette(text string) {
 	m := &menu{
 		heading: ": anything",
 		menu:    ui.Menu{Prompt: "> ", Input: in, Empty: "nothing matches · esc closes"},
-		fill:    func(c *Console, q string) ([]ui.Item, int) { return c.paletteItems(q) },
+		fill:    (*Console).paletteItems,
 		choose: func(c *Console, it ui.Item) tea.Cmd {
 			t := it.Value.(target)
 			return c.act(t.b, t.on)
@@ -53,11 +53,9 @@ type finds struct {
 	terms       []string
 	all         uint // every term is there
 	front, rest []ui.Item
-	total       int
 }
 
 func (f *finds) add(first bool, item func() ui.Item) {
-	f.total++
 	switch {
 	case first && len(f.front) < paletteMost:
 		f.front = append(f.front, item())
@@ -77,7 +75,7 @@ func (f *finds) begins(name string) bool {
 
 // paletteItems are the verbs and objects that have all the words of q: first
 // what can be done with the selection, then everything else by kind.
-func (c *Console) paletteItems(q string) ([]ui.Item, int) {
+func (c *Console) paletteItems(q string) []ui.Item {
 	terms := strings.Fields(strings.ToLower(q))
 	f := &finds{terms: terms, all: uint(1)<<min(len(terms), 32) - 1}
 	c.findVerbs(f)
@@ -85,7 +83,7 @@ func (c *Console) paletteItems(q string) ([]ui.Item, int) {
 		c.findObjects(f)
 	}
 	items := append(f.front, f.rest...)
-	return items[:min(len(items), paletteMost)], f.total
+	return items[:min(len(items), paletteMost)]
 }
 
 // findVerbs finds what can be done here, and with the selection.
@@ -184,18 +182,13 @@ func (b *binding) motion() bool {
 	return false
 }
 
-func appObject(id string) object          { return object{appKind, id} }
-func jobObject(id uint64) object          { return object{jobKind, jobID(id)} }
-func nodeObject(host, name string) object { return object{nodeKind, host + "/" + name} }
-func itemObject(id string) object         { return object{itemKind, id} }
-
 // openHelp lists every binding: first what works here. Typing searches, enter
 // does it.
 func (c *Console) openHelp() {
 	m := &menu{
 		heading: "Help · what works here comes first",
 		menu:    ui.Menu{Prompt: "search: ", Input: &ui.Input{Max: 60}, Empty: "no key does that · esc closes"},
-		fill:    func(c *Console, q string) ([]ui.Item, int) { return c.helpItems(q) },
+		fill:    (*Console).helpItems,
 		choose: func(c *Console, it ui.Item) tea.Cmd {
 			b := it.Value.(*binding)
 			return c.act(b, c.aim(b))
@@ -206,7 +199,7 @@ func (c *Console) openHelp() {
 	c.over = m
 }
 
-func (c *Console) helpItems(q string) ([]ui.Item, int) {
+func (c *Console) helpItems(q string) []ui.Item {
 	terms := strings.Fields(strings.ToLower(q))
 	all := uint(1)<<min(len(terms), 32) - 1
 	var here, moves, there []ui.Item
@@ -236,7 +229,7 @@ func (c *Console) helpItems(q string) ([]ui.Item, int) {
 		}
 		here = append(here, it)
 	}
-	return slices.Concat(here, moves, there), 0
+	return slices.Concat(here, moves, there)
 }
 
 // alerts lists what needs attention, and the notices so far.

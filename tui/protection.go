@@ -116,7 +116,7 @@ func (p *overview) backupLines(c *Console, w int) []string {
 	if k.Apps == 0 {
 		return nil
 	}
-	next := "no schedule: 5 plans one"
+	next := "no schedule: 5 makes one"
 	switch {
 	case !k.Next.IsZero():
 		next = "next run " + ui.When(c.now(), k.Next, c.loc)

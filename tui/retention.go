@@ -145,7 +145,7 @@ func (c *Console) pruned(on object) (schedule string, apps []string) {
 }
 
 func mayPrune(c *Console, on object) string {
-	if why := mayPlan(c, on); why != "" {
+	if why := mayChangeSchedule(c, on); why != "" {
 		return why
 	}
 	_, apps := c.pruned(on)

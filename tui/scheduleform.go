@@ -15,32 +15,30 @@ import (
 // scheduleForm makes a schedule, or changes one. What would come of it is asked
 // of core with every change: the next runs, the apps, what would be pruned.
 type scheduleForm struct {
-	of      string // the schedule it changes; "" = a new one
-	was     core.ScheduleRequest
-	form    ui.Form
-	check   core.ScheduleCheck
-	gen     uint64
-	done    uint64
-	sending bool
-	cx, cy  int
+	formPage
+	of    string // the schedule it changes; "" = a new one
+	was   core.ScheduleRequest
+	check core.ScheduleCheck
+	gen   uint64
+	done  uint64
 }
 
 // The form's fields, by core's names of them.
 const (
-	planFieldName     = "name"
-	planFieldCron     = "cron"
-	planFieldZone     = "zone"
-	planFieldWhich    = "which"
-	planFieldOf       = "of"
-	planFieldStorage  = "storage"
-	planFieldMode     = "mode"
-	planFieldCompress = "compress"
-	planFieldKeep     = "keep_" // last, hourly, …
-	planFieldPaused   = "paused"
+	scheduleName     = "name"
+	scheduleCron     = "cron"
+	scheduleZone     = "zone"
+	scheduleWhich    = "which"
+	scheduleOf       = "of"
+	scheduleStorage  = "storage"
+	scheduleMode     = "mode"
+	scheduleCompress = "compress"
+	scheduleKeep     = "keep_" // last, hourly, …
+	schedulePaused   = "paused"
 )
 
 func newScheduleForm(c *Console, r core.ScheduleRequest, of string) *scheduleForm {
-	p := &scheduleForm{of: of, was: r, cx: -1, cy: -1}
+	p := &scheduleForm{of: of, was: r, formPage: newFormPage()}
 	text := func(key, label, help, value string) *ui.Field {
 		f := &ui.Field{Key: key, Label: label, Help: help, Input: ui.Input{Max: 200}}
 		f.Input.Set(value)
@@ -57,10 +55,10 @@ func newScheduleForm(c *Console, r core.ScheduleRequest, of string) *scheduleFor
 		}
 		return options
 	}
-	which := choice(planFieldWhich, "Which apps", "", string(r.Which), ui.Option{Value: string(core.AllApps), Label: "all"}, ui.Option{Value: string(core.OwnerApps), Label: "those of some people"},
+	which := choice(scheduleWhich, "Which apps", "", string(r.Which), ui.Option{Value: string(core.AllApps), Label: "all"}, ui.Option{Value: string(core.OwnerApps), Label: "those of some people"},
 		ui.Option{Value: string(core.TaggedApps), Label: "those with a tag"}, ui.Option{Value: string(core.ListedApps), Label: "these"})
-	of_ := text(planFieldOf, "Namely", "separated by commas", strings.Join(r.Of, ", "))
-	of_.Matters = func() bool { return which.Value() != string(core.AllApps) }
+	namely := text(scheduleOf, "Namely", "separated by commas", strings.Join(r.Of, ", "))
+	namely.Matters = func() bool { return which.Value() != string(core.AllApps) }
 	storages := []ui.Option{{Label: "chosen for each app"}}
 	for _, s := range storesOf(c, nil) {
 		if o := (ui.Option{Value: s.Name, Label: s.Name}); !slices.Contains(storages, o) {
@@ -70,28 +68,28 @@ func newScheduleForm(c *Console, r core.ScheduleRequest, of string) *scheduleFor
 	if o := (ui.Option{Value: r.Storage, Label: r.Storage}); r.Storage != "" && !slices.Contains(storages, o) {
 		storages = append(storages, o)
 	}
-	zone := text(planFieldZone, "Time zone", "as Europe/Rome; empty: the server's", r.Zone)
+	zone := text(scheduleZone, "Time zone", "as Europe/Rome; empty: the server's", r.Zone)
 	zone.Default = "the server's"
 	p.form.Fields = []*ui.Field{
-		text(planFieldName, "Name", "letters, digits, dashes", r.Name),
-		text(planFieldCron, "When", "minute hour day month weekday, or @daily, @every 6h", r.Cron), zone, which, of_,
-		choice(planFieldStorage, "Storage", "", r.Storage, storages...),
-		choice(planFieldMode, "How", "snapshot: it runs on; suspend: it halts shortly; stop: it is shut down meanwhile", r.Mode, words(core.BackupModes())...),
-		choice(planFieldCompress, "Compression", "", r.Compress, words(core.BackupCompressions())...),
+		text(scheduleName, "Name", "letters, digits, dashes", r.Name),
+		text(scheduleCron, "When", "minute hour day month weekday, or @daily, @every 6h", r.Cron), zone, which, namely,
+		choice(scheduleStorage, "Storage", "", r.Storage, storages...),
+		choice(scheduleMode, "How", "snapshot: it runs on; suspend: it halts shortly; stop: it is shut down meanwhile", r.Mode, words(core.BackupModes())...),
+		choice(scheduleCompress, "Compression", "", r.Compress, words(core.BackupCompressions())...),
 	}
 	for _, k := range keepFields(&r.Keep) {
-		f := text(planFieldKeep+k.name, "Keep "+k.name, k.help, "")
+		f := text(scheduleKeep+k.name, "Keep "+k.name, k.help, "")
 		f.Kind, f.Default, f.Input.Max = ui.NumberField, "0", 5
 		if *k.n > 0 {
 			f.Input.Set(strconv.Itoa(*k.n))
 		}
 		p.form.Fields = append(p.form.Fields, f)
 	}
-	p.form.Fields = append(p.form.Fields, &ui.Field{Key: planFieldPaused, Label: "Paused", Kind: ui.ToggleField, On: r.Paused, Help: "it stays, and does not run"},
+	p.form.Fields = append(p.form.Fields, &ui.Field{Key: schedulePaused, Label: "Paused", Kind: ui.ToggleField, On: r.Paused, Help: "it stays, and does not run"},
 		&ui.Field{Key: buttonGo, Kind: ui.ButtonField, Label: "Save"}, &ui.Field{Key: buttonCLI, Kind: ui.ButtonField, Label: "Show as command"}, &ui.Field{Key: buttonLeave, Kind: ui.ButtonField, Label: "Leave"})
 	p.form.Open()
 	if of != "" {
-		p.form.Go(planFieldCron)
+		p.form.Go(scheduleCron)
 	}
 	return p
 }
@@ -117,17 +115,17 @@ func keepFields(k *core.Retention) []struct {
 // request is the form as core wants it.
 func (p *scheduleForm) request() core.ScheduleRequest {
 	value := func(key string) string { return strings.TrimSpace(p.form.Field(key).Value()) }
-	r := core.ScheduleRequest{Name: value(planFieldName), Cron: value(planFieldCron), Zone: value(planFieldZone), Which: core.Selection(value(planFieldWhich)),
-		Storage: value(planFieldStorage), Mode: value(planFieldMode), Compress: value(planFieldCompress), Paused: p.form.Field(planFieldPaused).On}
+	r := core.ScheduleRequest{Name: value(scheduleName), Cron: value(scheduleCron), Zone: value(scheduleZone), Which: core.Selection(value(scheduleWhich)),
+		Storage: value(scheduleStorage), Mode: value(scheduleMode), Compress: value(scheduleCompress), Paused: p.form.Field(schedulePaused).On}
 	if r.Which != core.AllApps {
-		for _, s := range strings.Split(value(planFieldOf), ",") {
+		for _, s := range strings.Split(value(scheduleOf), ",") {
 			if s = strings.TrimSpace(s); s != "" {
 				r.Of = append(r.Of, s)
 			}
 		}
 	}
 	for _, k := range keepFields(&r.Keep) {
-		*k.n, _ = strconv.Atoi(value(planFieldKeep + k.name))
+		*k.n, _ = strconv.Atoi(value(scheduleKeep + k.name))
 	}
 	return r
 }
@@ -141,14 +139,7 @@ func (p *scheduleForm) crumbs(*Console) []string {
 	return []string{"Schedules", p.of, "Edit"}
 }
 
-func (p *scheduleForm) scope(*Console) scope            { return inForm | inStack }
-func (p *scheduleForm) on(*Console) object              { return object{} }
-func (p *scheduleForm) world(*Console)                  {}
-func (p *scheduleForm) move(*Console, motion, int) bool { return false }
-func (p *scheduleForm) note(*Console) string            { return "" }
-func (p *scheduleForm) typing() bool                    { return p.form.Typing() && !p.sending }
-func (p *scheduleForm) cursor() (x, y int)              { return p.cx, p.cy }
-func (p *scheduleForm) opened(c *Console) tea.Cmd       { return p.ask(c) }
+func (p *scheduleForm) opened(c *Console) tea.Cmd { return p.ask(c) }
 
 // Answers of core to the form.
 type (
@@ -303,16 +294,7 @@ func (p *scheduleForm) body(c *Console, w, h int) []string {
 	if h < 16 {
 		foot = foot[:min(len(foot), 1)]
 	}
-	lines, cx, cy := p.form.Lines(c.theme, w, max(2, h-len(out)-len(foot)-1), 0)
-	p.cx, p.cy = cx, cy
-	if cy >= 0 {
-		p.cy = cy + len(out)
-	}
-	out = append(out, lines...)
-	if h-len(out) > len(foot) {
-		out = append(out, "")
-	}
-	return append(out, foot...)
+	return p.between(c, out, foot, w, h, 0)
 }
 
 // verdict says what would come of it, or why it cannot be.

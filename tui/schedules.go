@@ -34,16 +34,16 @@ func newSchedules() *ui.Table {
 	)
 }
 
-type planRows struct {
+type scheduleRows struct {
 	c    *Console
 	list []core.ScheduleView
 }
 
-func (r *planRows) Len() int                       { return len(r.list) }
-func (r *planRows) ID(i int) string                { return r.list[i].Name }
-func (r *planRows) Joined(*ui.Line, int, int) bool { return false }
+func (r *scheduleRows) Len() int                       { return len(r.list) }
+func (r *scheduleRows) ID(i int) string                { return r.list[i].Name }
+func (r *scheduleRows) Joined(*ui.Line, int, int) bool { return false }
 
-func (r *planRows) Less(col, i, j int) bool {
+func (r *scheduleRows) Less(col, i, j int) bool {
 	a, b := &r.list[i], &r.list[j]
 	if col == planNext {
 		return !a.Next.IsZero() && (b.Next.IsZero() || a.Next.Before(b.Next))
@@ -51,7 +51,7 @@ func (r *planRows) Less(col, i, j int) bool {
 	return a.Name < b.Name
 }
 
-func (r *planRows) Match(i int, terms []string) bool {
+func (r *scheduleRows) Match(i int, terms []string) bool {
 	s := &r.list[i]
 	hay := strings.ToLower(s.Name + " " + s.Cron + " " + s.Zone + " storage:" + s.Storage + " " + s.Keep.String() + " app:" + strings.Join(s.Apps, " app:") + " by:" + s.By)
 	for _, t := range terms {
@@ -62,7 +62,7 @@ func (r *planRows) Match(i int, terms []string) bool {
 	return true
 }
 
-func (r *planRows) Cell(l *ui.Line, i, col, width int, selected bool) {
+func (r *scheduleRows) Cell(l *ui.Line, i, col, width int, selected bool) {
 	s := &r.list[i]
 	switch col {
 	case planName:
@@ -149,7 +149,7 @@ func (p *vault) planStrip(c *Console, w int) []string {
 	if !ok {
 		return nil
 	}
-	s := &p.plans.list[row]
+	s := &p.scheduleRows.list[row]
 	l := c.theme.NewLine(w)
 	l.Space(3).Add(ui.Strong, s.Name).Space(2).Add(ui.Muted, s.Mode+", "+s.Compress+" · made by "+s.By)
 	if !s.LastRun.IsZero() {
@@ -192,8 +192,8 @@ func (c *Console) scheduleOf(on object) (core.ScheduleView, bool) {
 	return core.ScheduleView{}, false
 }
 
-// mayPlan is why a schedule cannot be made, or the one given not be changed.
-func mayPlan(c *Console, on object) string {
+// mayChangeSchedule is why a schedule cannot be made, or the one given not be changed.
+func mayChangeSchedule(c *Console, on object) string {
 	if _, ok := c.scheduleOf(on); on.kind == scheduleKind && !ok {
 		return "that schedule is gone"
 	}
@@ -202,7 +202,7 @@ func mayPlan(c *Console, on object) string {
 
 func mayPause(pause bool) func(*Console, object) string {
 	return func(c *Console, on object) string {
-		if why := mayPlan(c, on); why != "" {
+		if why := mayChangeSchedule(c, on); why != "" {
 			return why
 		}
 		if s, _ := c.scheduleOf(on); s.Paused == pause {
@@ -238,8 +238,8 @@ func runSchedule(c *Console, on object) tea.Cmd {
 	return c.begin(func(ctx context.Context) (core.JobView, error) { return c.core.RunSchedule(ctx, c.actor, name) })
 }
 
-// askUnplan asks before a schedule is removed.
-func askUnplan(c *Console, on object) tea.Cmd {
+// askRemoveSchedule asks before a schedule is removed.
+func askRemoveSchedule(c *Console, on object) tea.Cmd {
 	s, ok := c.scheduleOf(on)
 	if !ok {
 		return nil

@@ -10,19 +10,16 @@ import (
 	"proximity/tui/ui"
 )
 
-// sheet is a small form over the page it was opened from. What it sends is
+// sheet is a small form over the screen of people. What it sends is
 // said in a notice once core has answered; a refusal leaves it open.
 type sheet struct {
-	at      int // the screen
+	formPage
 	crumb   string
 	heading string
 	about   string
-	form    ui.Form
 	send    func(c *Console, p *sheet) errand
 	check   func(p *sheet) (field, problem string) // before it is sent; nil = core alone
-	sending bool
 	gen     uint64
-	cx, cy  int
 }
 
 // errand is what a sheet asks of core; without a call there is nothing to ask.
@@ -33,24 +30,16 @@ type errand struct {
 }
 
 // newSheet makes a form of fields; do is what its button says.
-func newSheet(at int, heading, do string, fields ...*ui.Field) *sheet {
-	p := &sheet{at: at, crumb: heading, heading: heading, cx: -1, cy: -1}
+func newSheet(heading, do string, fields ...*ui.Field) *sheet {
+	p := &sheet{crumb: heading, heading: heading, formPage: newFormPage()}
 	p.form.Fields = append(fields, &ui.Field{Key: buttonGo, Kind: ui.ButtonField, Label: do}, &ui.Field{Key: buttonLeave, Kind: ui.ButtonField, Label: "Leave"})
 	p.form.Open()
 	return p
 }
 
-func (p *sheet) digit() int                                 { return p.at }
-func (p *sheet) crumbs(*Console) []string                   { return []string{p.crumb} }
-func (p *sheet) note(*Console) string                       { return "" }
-func (p *sheet) scope(*Console) scope                       { return inForm | inStack }
-func (p *sheet) on(*Console) object                         { return object{} }
-func (p *sheet) world(*Console)                             {}
-func (p *sheet) move(*Console, motion, int) bool            { return false }
-func (p *sheet) typing() bool                               { return p.form.Typing() && !p.sending }
-func (p *sheet) cursor() (x, y int)                         { return p.cx, p.cy }
-func (p *sheet) paste(_ *Console, s string) (tea.Cmd, bool) { return nil, p.form.Paste(s) }
-func (p *sheet) value(key string) string                    { return p.form.Field(key).Value() }
+func (p *sheet) digit() int               { return 8 }
+func (p *sheet) crumbs(*Console) []string { return []string{p.crumb} }
+func (p *sheet) value(key string) string  { return p.form.Field(key).Value() }
 
 // sheetAnswer is what became of a sheet that was sent.
 type sheetAnswer struct {
@@ -157,10 +146,5 @@ func (p *sheet) body(c *Console, w, h int) []string {
 	if h >= 12 {
 		out = append(out, "")
 	}
-	lines, cx, cy := p.form.Lines(c.theme, w, max(2, h-len(out)), 0)
-	p.cx, p.cy = cx, cy
-	if cy >= 0 {
-		p.cy = cy + len(out)
-	}
-	return append(out, lines...)
+	return p.between(c, out, nil, w, h, 0)
 }

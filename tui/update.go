@@ -20,9 +20,8 @@ type updater struct {
 	asked   time.Time
 	opened  time.Time // when what enter does was shown
 	sending bool
-	top     int
-	shown   int // lines of the difference
-	total   int
+	scroll      // of the difference
+	total   int // its lines
 }
 
 // askUpdate opens the overlay for an app and looks for an update.
@@ -93,30 +92,10 @@ func (d *updater) hint() string {
 }
 
 func (d *updater) key(c *Console, key, _ string) tea.Cmd {
-	to := d.top
-	switch key {
-	case "up", "k":
-		to--
-	case "down", "j":
-		to++
-	case "pgup":
-		to -= d.shown - 1
-	case "pgdown", "space":
-		to += d.shown - 1
-	case "home", "g":
-		to = 0
-	case "end", "G":
-		to = d.total
-	case "enter":
+	if key == "enter" {
 		return d.enter(c)
-	default:
-		c.say(info, keyName(key)+" does nothing here · esc closes")
-		return nil
 	}
-	if to = max(0, min(to, d.total-d.shown)); to == d.top {
-		c.say(info, "no more text that way")
-	}
-	d.top = to
+	d.scroll.key(c, key, d.total)
 	return nil
 }
 

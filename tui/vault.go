@@ -22,14 +22,14 @@ const (
 // vault is the screen of backups. What its tabs show is asked of core whenever
 // that has changed, and the pages of apps take theirs from here.
 type vault struct {
-	at        int // tab
-	archives  *archives
-	schedules *ui.Table
-	plans     planRows
-	retention *ui.Table
-	marks     markRows
-	storages  *ui.Table
-	stores    storeRows
+	at           int // tab
+	archives     *archives
+	schedules    *ui.Table
+	scheduleRows scheduleRows
+	retention    *ui.Table
+	marks        markRows
+	storages     *ui.Table
+	stores       storeRows
 
 	has    vaultAnswer
 	known  bool
@@ -101,8 +101,8 @@ func (p *vault) world(c *Console) {
 	case vaultArchives:
 		p.archives.show(c, p.has.backups)
 	case vaultSchedules:
-		p.plans = planRows{c, p.has.schedules}
-		p.schedules.SetRows(&p.plans)
+		p.scheduleRows = scheduleRows{c, p.has.schedules}
+		p.schedules.SetRows(&p.scheduleRows)
 	case vaultRetention:
 		p.marks = markRows{c, p.has.marks}
 		p.retention.SetRows(&p.marks)

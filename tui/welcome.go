@@ -27,7 +27,7 @@ func welcome(c *Console, w int) []string {
 	add(ui.Accent, 5, "ssh "+c.host+" hosts add NAME https://ADDRESS:8006 --user root@pam --password-stdin")
 	add(ui.Muted, 5, "It shows the fingerprint of the certificate and says how to go on once you have compared it.")
 	gap()
-	add(ui.Text, 2, "2  Deploy your first app: 3 opens the catalog, n deploys.")
+	add(ui.Text, 2, "2  Deploy your first app: 3 opens the catalogue, n deploys.")
 	gap()
 	add(ui.Muted, 2, "An API token works as well: --token ID=SECRET, with --credentials - for the node's SSH key.")
 	add(ui.Muted, 2, "No Proxmox at hand? \"proximity demo\" starts one that is simulated.")

@@ -2,6 +2,7 @@ package catalog_test
 
 import (
 	"bytes"
+	"context"
 	"flag"
 	"os"
 	"path/filepath"
@@ -14,6 +15,12 @@ import (
 )
 
 var update = flag.Bool("update", false, "write what lint says now into testdata/bad/*.want, to be read before it is committed")
+
+// lint is what is wrong with a manifest.
+func lint(file string, raw []byte) []catalog.Problem {
+	_, problems := catalog.Parse(context.Background(), file, raw)
+	return problems
+}
 
 // Each testdata/bad/*.json is good.json with one fault; the .want beside it holds what an author is told.
 func TestBadManifestsAreExplained(t *testing.T) {
@@ -28,7 +35,7 @@ func TestBadManifestsAreExplained(t *testing.T) {
 				t.Fatal(err)
 			}
 			var got bytes.Buffer
-			for _, p := range catalog.Lint(filepath.Base(file), raw) {
+			for _, p := range lint(filepath.Base(file), raw) {
 				got.WriteString(p.Error() + "\n")
 			}
 			if got.Len() == 0 {
@@ -56,7 +63,7 @@ func TestGoodManifestHasNoProblem(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, p := range catalog.Lint("good.json", raw) {
+	for _, p := range lint("good.json", raw) {
 		t.Error(p)
 	}
 }

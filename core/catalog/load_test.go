@@ -224,14 +224,14 @@ func TestScaffoldLeavesOnlyDecisions(t *testing.T) {
 		t.Fatal(err)
 	}
 	var open []string
-	for _, p := range catalog.Lint("my-app.json", raw) {
+	for _, p := range lint("my-app.json", raw) {
 		open = append(open, p.Path)
 	}
 	if got := strings.Join(open, " "); got != "docker_compose.services.app.image version tagline description category" {
 		t.Errorf("to decide: %s", got)
 	}
 	decided := strings.NewReplacer("CHANGE-ME", "1.2.3", `"CHANGE ME`, `"`).Replace(string(raw))
-	for _, p := range catalog.Lint("my-app.json", []byte(decided)) {
+	for _, p := range lint("my-app.json", []byte(decided)) {
 		t.Error(p)
 	}
 	for _, id := range []string{"", "-x", "My", `a"b`, "reload", strings.Repeat("x", 64)} {

@@ -38,12 +38,6 @@ func Parse(ctx context.Context, file string, raw []byte) (*Manifest, []Problem) 
 	return m, nil
 }
 
-// Lint checks one manifest: schema, compose file and our own rules. file names it in the problems.
-func Lint(file string, raw []byte) []Problem {
-	_, problems := Parse(context.Background(), file, raw)
-	return problems
-}
-
 // decode turns raw into a manifest if it fits the schema, and into the document that it is.
 func decode(raw []byte, r *report) (*Manifest, map[string]any) {
 	if len(raw) > maxFile {
@@ -144,9 +138,6 @@ func (m *Manifest) OS() string {
 	}
 	return m.System
 }
-
-// NeedsDebian says whether the app asks for a Debian container.
-func (m *Manifest) NeedsDebian() bool { return m.OS() == "debian" }
 
 // Needs lists what the app wants beyond an ordinary container that can run docker: "tun", "cpu avx", "module wireguard",
 // "vm.max_map_count=262144".

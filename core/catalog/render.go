@@ -151,16 +151,7 @@ var placeholder = regexp.MustCompile(`\{\{\s*\.(URL|Host|Port|Address|TZ|Instanc
 // AfterInstall renders the note shown after a deployment. Secrets stay out of it unless their field says
 // show_after_install and v holds them: a caller that must not show any leaves them out of v.
 func (m *Manifest) AfterInstall(v Values, b Builtins) string {
-	return m.note(m.Notes.AfterInstall, v, b)
-}
-
-// BeforeInstall renders the note shown in the deploy form.
-func (m *Manifest) BeforeInstall(v Values, b Builtins) string {
-	return m.note(m.Notes.BeforeInstall, v, b)
-}
-
-func (m *Manifest) note(text string, v Values, b Builtins) string {
-	return placeholder.ReplaceAllStringFunc(text, func(found string) string {
+	return placeholder.ReplaceAllStringFunc(m.Notes.AfterInstall, func(found string) string {
 		name := placeholder.FindStringSubmatch(found)[1]
 		switch name {
 		case "URL":

@@ -96,12 +96,12 @@ func TestSnapshots(t *testing.T) {
 		{"name":"b","description":"","snaptime":"1795409600","parent":"a"},{"name":"a","description":"first\n","snaptime":1795409539}]`)
 	f.data("GET /nodes/pve1/lxc/101/feature", `{"hasFeature":1}`)
 	upid := `"UPID:pve1:00000298:000403AE:6B03C684:vzsnapshot:101:root@pam:"`
-	for _, route := range []string{"POST " + base, "DELETE " + base + "/a", "POST " + base + "/a/rollback", "PUT /nodes/pve1/lxc/101/resize"} {
+	for _, route := range []string{"POST " + base, "DELETE " + base + "/a", "PUT /nodes/pve1/lxc/101/resize"} {
 		f.data(route, upid)
 	}
 	c, ctx := f.client(t, Config{}), testContext(t)
 	got, err := c.Snapshots(ctx, "pve1", 101)
-	want := []GuestSnapshot{{"a", "first", "", time.Unix(1795409539, 0)}, {"b", "", "a", time.Unix(1795409600, 0)}}
+	want := []GuestSnapshot{{"a", time.Unix(1795409539, 0)}, {"b", time.Unix(1795409600, 0)}}
 	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v, %v", got, err)
 	}
@@ -109,10 +109,9 @@ func TestSnapshots(t *testing.T) {
 		t.Errorf("snapshots are possible: %v, %v", can, err)
 	}
 	for name, call := range map[string]func() (UPID, error){
-		"create":   func() (UPID, error) { return c.CreateSnapshot(ctx, "pve1", 101, "a", "first") },
-		"delete":   func() (UPID, error) { return c.DeleteSnapshot(ctx, "pve1", 101, "a", true) },
-		"rollback": func() (UPID, error) { return c.Rollback(ctx, "pve1", 101, "a", true) },
-		"resize":   func() (UPID, error) { return c.Resize(ctx, "pve1", 101, "rootfs", 2) },
+		"create": func() (UPID, error) { return c.CreateSnapshot(ctx, "pve1", 101, "a", "first") },
+		"delete": func() (UPID, error) { return c.DeleteSnapshot(ctx, "pve1", 101, "a", true) },
+		"resize": func() (UPID, error) { return c.Resize(ctx, "pve1", 101, "rootfs", 2) },
 	} {
 		if u, err := call(); err != nil || `"`+string(u)+`"` != upid {
 			t.Errorf("%s: %q, %v", name, u, err)
@@ -123,15 +122,5 @@ func TestSnapshots(t *testing.T) {
 	}
 	if got := f.requests("DELETE " + base + "/a")[0]; got.query != "force=1" || got.body != "" {
 		t.Errorf("delete sent %q, %q", got.query, got.body)
-	}
-}
-
-func TestBridges(t *testing.T) {
-	f := newFake(t)
-	f.data("GET /nodes/pve1/network", `[{"active":1,"type":"bridge","cidr":"10.10.10.1/24","iface":"vmbr1","comments":"apps\n"},{"iface":"vmbr0","type":"OVSBridge"}]`)
-	got, err := f.client(t, Config{}).Bridges(testContext(t), "pve1")
-	want := []Bridge{{Name: "vmbr0", Type: "OVSBridge"}, {Name: "vmbr1", Type: "bridge", CIDR: "10.10.10.1/24", Comment: "apps", Active: true}}
-	if err != nil || !reflect.DeepEqual(got, want) || f.requests("")[0].query != "type=any_bridge" {
-		t.Errorf("got %+v, %v", got, err)
 	}
 }

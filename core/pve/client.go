@@ -111,7 +111,7 @@ func New(c Config) (*Client, error) {
 	if client.log == nil {
 		client.log = slog.New(slog.DiscardHandler)
 	}
-	if client.shells, err = newShells(c.SSH, client.log, client.changed); err != nil {
+	if client.shells, err = newShells(c.SSH, client.changed); err != nil {
 		return nil, err
 	}
 	for _, p := range c.Peers {

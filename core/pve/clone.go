@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 )
 
@@ -34,15 +33,15 @@ func (c *Client) Clone(ctx context.Context, node string, vmid int, o CloneOption
 
 // GuestSnapshot is one snapshot of a container.
 type GuestSnapshot struct {
-	Name, Description, Parent string
-	Time                      time.Time
+	Name string
+	Time time.Time
 }
 
 // Snapshots lists a container's snapshots, oldest first.
 func (c *Client) Snapshots(ctx context.Context, node string, vmid int) ([]GuestSnapshot, error) {
 	var answer []struct {
-		Name, Description, Parent text
-		SnapTime                  integer
+		Name     text
+		SnapTime integer
 	}
 	err := c.do(ctx, request{op: "list the snapshots of CT", node: node, vmid: vmid, path: guestPath(node, vmid, "snapshot"), into: &answer})
 	if err != nil {
@@ -53,8 +52,7 @@ func (c *Client) Snapshots(ctx context.Context, node string, vmid int) ([]GuestS
 		if a.Name == "current" { // Proxmox: "You are here!"
 			continue
 		}
-		snapshots = append(snapshots, GuestSnapshot{Name: string(a.Name), Description: strings.TrimSuffix(string(a.Description), "\n"),
-			Parent: string(a.Parent), Time: time.Unix(int64(a.SnapTime), 0)})
+		snapshots = append(snapshots, GuestSnapshot{Name: string(a.Name), Time: time.Unix(int64(a.SnapTime), 0)})
 	}
 	slices.SortFunc(snapshots, func(a, b GuestSnapshot) int { return a.Time.Compare(b.Time) })
 	return snapshots, nil
@@ -87,17 +85,6 @@ func (c *Client) DeleteSnapshot(ctx context.Context, node string, vmid int, name
 	}
 	return c.start(ctx, request{op: "delete snapshot " + name + " of CT", node: node, vmid: vmid,
 		method: http.MethodDelete, path: nodePath(node, "lxc", vmid, "snapshot", name), params: p})
-}
-
-// Rollback starts going back to a snapshot. Proxmox: a running container is killed for it; start starts it
-// again. Some storages go back to the latest one only.
-func (c *Client) Rollback(ctx context.Context, node string, vmid int, name string, start bool) (UPID, error) {
-	p := params{}
-	if start {
-		p["start"] = 1
-	}
-	return c.start(ctx, request{op: "roll back CT", node: node, vmid: vmid, method: http.MethodPost,
-		path: nodePath(node, "lxc", vmid, "snapshot", name, "rollback"), params: p})
 }
 
 // Resize grows a disk ("rootfs", "mp0") to so many GB. ErrRefused when it has that size, or a larger one.

@@ -7,7 +7,6 @@ import (
 	"net"
 	"net/url"
 	"slices"
-	"strconv"
 	"strings"
 )
 
@@ -16,15 +15,6 @@ type Version struct {
 	Version string `json:"version"` // "9.2.11"
 	Release string `json:"release"` // "9.2"
 	RepoID  string `json:"repoid"`
-}
-
-// AtLeast compares the release: AtLeast(9, 1).
-func (v Version) AtLeast(major, minor int) bool {
-	gotMajor, rest, _ := strings.Cut(v.Version, ".")
-	gotMinor, _, _ := strings.Cut(rest, ".")
-	a, _ := strconv.Atoi(gotMajor)
-	b, _ := strconv.Atoi(gotMinor)
-	return a > major || a == major && b >= minor
 }
 
 // Version asks the server who it is. It is the cheapest call that proves the credentials.
@@ -40,9 +30,6 @@ type Permissions map[string]map[string]bool
 // Requirement is one privilege needed on one path.
 type Requirement struct{ Path, Privilege string }
 
-// String is how Proxmox writes it: "/vms: VM.Allocate".
-func (r Requirement) String() string { return r.Path + ": " + r.Privilege }
-
 // Has says whether privilege holds on path. Proxmox: the nearest path above that is listed decides,
 // and hands on only what propagates.
 func (p Permissions) Has(path, privilege string) bool {
@@ -55,17 +42,6 @@ func (p Permissions) Has(path, privilege string) bool {
 			return false
 		}
 	}
-}
-
-// Missing returns those of required that are not granted, in the given order.
-func (p Permissions) Missing(required []Requirement) []Requirement {
-	var missing []Requirement
-	for _, r := range required {
-		if !p.Has(r.Path, r.Privilege) {
-			missing = append(missing, r)
-		}
-	}
-	return missing
 }
 
 func parent(path string) string {

@@ -11,13 +11,6 @@ import (
 // boolean is 1, "1", true or absent, and an integer may come as 0.5. These types take all of it; what
 // cannot be a number is zero, so that one odd field never costs a whole list.
 
-type number float64
-
-func (n *number) UnmarshalJSON(b []byte) error {
-	*n = number(parseNumber(b))
-	return nil
-}
-
 type integer int64
 
 func (n *integer) UnmarshalJSON(b []byte) error {

@@ -92,11 +92,6 @@ func (c *Client) Shutdown(ctx context.Context, node string, vmid int, timeout ti
 		params{"timeout": seconds(timeout), "forceStop": bit(force)})
 }
 
-// Reboot shuts down, killing after timeout, and starts again. ErrNotRunning when it does not run.
-func (c *Client) Reboot(ctx context.Context, node string, vmid int, timeout time.Duration) (UPID, error) {
-	return c.guestTask(ctx, "reboot CT", node, vmid, "status/reboot", params{"timeout": seconds(timeout)})
-}
-
 func (c *Client) guestTask(ctx context.Context, op, node string, vmid int, path string, p params) (UPID, error) {
 	return c.start(ctx, request{op: op, node: node, vmid: vmid,
 		method: http.MethodPost, path: guestPath(node, vmid, path), params: p})
@@ -123,20 +118,10 @@ func (c *Client) Destroy(ctx context.Context, node string, vmid int, o DestroyOp
 		method: http.MethodDelete, path: guestPath(node, vmid, ""), params: p})
 }
 
-// GuestStatus is a container's state now. Sizes and counters in bytes, uptime in seconds, CPU as a share
-// (0..1) of CPUs cores. The figures are zero when it is stopped.
+// GuestStatus is a container's state now.
 type GuestStatus struct {
-	VMID                       int
-	Status, Name, Lock         string // status: "running", "stopped"
-	CPU, CPUs                  float64
-	Mem, MaxMem, Disk, MaxDisk int64
-	Swap, MaxSwap              int64
-	NetIn, NetOut              int64
-	DiskRead, DiskWrite        int64
-	Uptime                     int64
-	PID                        int
-	Tags                       []string
-	Template                   bool
+	Status string // "running", "stopped"
+	Lock   string // what holds it, "" = nothing
 }
 
 // Running says whether it runs.
@@ -145,26 +130,11 @@ func (s GuestStatus) Running() bool { return s.Status == "running" }
 // Status asks the node itself: unlike Resources it does not lag. ErrNotFound when there is no such
 // container on that node.
 func (c *Client) Status(ctx context.Context, node string, vmid int) (GuestStatus, error) {
-	var a struct {
-		VMID                                       integer
-		Status, Name, Lock, Tags                   text
-		CPU, CPUs                                  number
-		Mem, MaxMem, Disk, MaxDisk, Swap, MaxSwap  integer
-		NetIn, NetOut, DiskRead, DiskWrite, Uptime integer
-		PID                                        integer
-		Template                                   flag
-	}
+	var a struct{ Status, Lock text }
 	err := c.do(ctx, request{op: "ask for the status of CT", node: node, vmid: vmid,
 		path: guestPath(node, vmid, "status/current"), into: &a})
 	if err != nil {
 		return GuestStatus{}, err
 	}
-	return GuestStatus{
-		VMID: vmid, Status: string(a.Status), Name: string(a.Name), Lock: string(a.Lock),
-		CPU: max(0, float64(a.CPU)), CPUs: float64(a.CPUs),
-		Mem: int64(a.Mem), MaxMem: int64(a.MaxMem), Disk: int64(a.Disk), MaxDisk: int64(a.MaxDisk),
-		Swap: int64(a.Swap), MaxSwap: int64(a.MaxSwap), NetIn: int64(a.NetIn), NetOut: int64(a.NetOut),
-		DiskRead: int64(a.DiskRead), DiskWrite: int64(a.DiskWrite), Uptime: int64(a.Uptime),
-		PID: int(a.PID), Tags: splitList(string(a.Tags)), Template: bool(a.Template),
-	}, nil
+	return GuestStatus{Status: string(a.Status), Lock: string(a.Lock)}, nil
 }

@@ -61,15 +61,14 @@ func TestCreateSendsWhatItIsTold(t *testing.T) {
 
 func TestVerbsSendTheirParameters(t *testing.T) {
 	f := newFake(t)
-	for _, verb := range []string{"start", "stop", "shutdown", "reboot"} {
+	for _, verb := range []string{"start", "stop", "shutdown"} {
 		f.data("POST /nodes/pve1/lxc/100/status/"+verb, `"`+someUPID+`"`)
 	}
 	c, ctx := f.client(t, Config{}), testContext(t)
 	c.Start(ctx, "pve1", 100)
 	c.Stop(ctx, "pve1", 100)
 	c.Shutdown(ctx, "pve1", 100, 90*time.Second, true)
-	c.Reboot(ctx, "pve1", 100, time.Minute)
-	want := []map[string]any{nil, {"overrule-shutdown": 1.}, {"timeout": 90., "forceStop": 1.}, {"timeout": 60.}}
+	want := []map[string]any{nil, {"overrule-shutdown": 1.}, {"timeout": 90., "forceStop": 1.}}
 	for i, s := range f.requests("") {
 		if got := sentBody(t, s); !reflect.DeepEqual(got, want[i]) {
 			t.Errorf("%s sent %v, want %v", s.path, got, want[i])
@@ -111,9 +110,8 @@ func TestStatusReadsWhateverTypeComes(t *testing.T) {
 		"status":"running","cpus":"0.5","type":"lxc","mem":925696,"swap":0,"netout":1200,"diskread":0,"uptime":5,"cpu":-0.0001,"disk":2482176,
 		"pid":399,"tags":"a;b","lock":"backup","pressurecpusome":"0.00","pressurememoryfull":null,"template":""}`)
 	got, err := c.Status(testContext(t), "pve1", 100)
-	want := GuestStatus{VMID: 100, Status: "running", Name: "ct100", Lock: "backup", CPUs: 0.5, Mem: 925696, MaxMem: 268435456, Disk: 2482176,
-		MaxDisk: 1073741824, MaxSwap: 536870912, NetIn: 1420, NetOut: 1200, Uptime: 5, PID: 399, Tags: []string{"a", "b"}}
-	if err != nil || !reflect.DeepEqual(got, want) || !got.Running() {
+	want := GuestStatus{Status: "running", Lock: "backup"}
+	if err != nil || got != want || !got.Running() {
 		t.Errorf("got\n%+v, %v\nwant\n%+v", got, err, want)
 	}
 	f.status(route, 500, "Configuration file 'nodes/pve1/lxc/100.conf' does not exist", `{"data":null}`)

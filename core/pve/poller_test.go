@@ -236,7 +236,7 @@ func TestRestoredDataIsDatedUntilTheHostAnswers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := &fakeHost{start: time.Now(), err: errors.New("down")}
 		p := newPoller(h.fetch, PollerOptions{})
-		saved := &Snapshot{At: time.Now().Add(-time.Hour), Tries: 9, Resources: Resources{Guests: []Guest{{VMID: 300}, {VMID: 200, Tags: []string{"a"}}}}}
+		saved := &Snapshot{At: time.Now().Add(-time.Hour), Tries: 9, Resources: Resources{Guests: []Guest{{VMID: 300}, {VMID: 200}}}}
 		p.Restore(saved)
 		p.Restore(nil)
 		saved.Guests[0].VMID = 1 // the caller's is not ours

@@ -28,15 +28,14 @@ type Node struct {
 // Guest is one container or virtual machine. Sizes and counters in bytes, uptime in seconds, CPU as a
 // share (0..1) of MaxCPU cores.
 type Guest struct {
-	VMID                                       int
-	Type                                       string // "lxc", "qemu"
-	Node, Name, Status                         string // status: "running", "stopped", "unknown"
-	Template                                   bool
-	CPU, MaxCPU                                float64
-	Mem, MaxMem, Disk, MaxDisk                 int64
-	NetIn, NetOut, DiskRead, DiskWrite, Uptime int64
-	Tags                                       []string
-	Lock, Pool                                 string
+	VMID                       int
+	Type                       string // "lxc", "qemu"
+	Node, Name, Status         string // status: "running", "stopped", "unknown"
+	Template                   bool
+	CPU, MaxCPU                float64
+	Mem, MaxMem, Disk, MaxDisk int64
+	NetIn, NetOut, Uptime      int64
+	Lock                       string
 }
 
 // Storage is one storage as one node sees it. Sizes in bytes.
@@ -131,18 +130,10 @@ func (w *row) set(known interned, key, value []byte) {
 		w.NetIn = toInt(parseNumber(value))
 	case "netout":
 		w.NetOut = toInt(parseNumber(value))
-	case "diskread":
-		w.DiskRead = toInt(parseNumber(value))
-	case "diskwrite":
-		w.DiskWrite = toInt(parseNumber(value))
 	case "uptime":
 		w.Uptime = toInt(parseNumber(value))
-	case "tags":
-		w.Tags = splitList(known.text(value))
 	case "lock":
 		w.Lock = known.text(value)
-	case "pool":
-		w.Pool = known.text(value)
 	case "storage":
 		w.storage = known.text(value)
 	case "plugintype":

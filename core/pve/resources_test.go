@@ -34,7 +34,7 @@ func TestResources(t *testing.T) {
 		Guests: []Guest{
 			{VMID: 90, Type: "qemu", Node: "pve2", Name: `wünderlich "x"`, Status: "stopped", Template: true, MaxCPU: 4, Mem: 12},
 			{VMID: 120, Type: "lxc", Node: "pve1", Name: "t120", Status: "running", CPU: 0.25, MaxCPU: 0.5, Mem: 925696, MaxMem: 209715200, Disk: 2482176,
-				MaxDisk: 1020702720, NetIn: 878, NetOut: 1200, DiskRead: 7, DiskWrite: 9, Uptime: 5, Tags: []string{"prox", "web"}, Lock: "backup", Pool: "proximity"},
+				MaxDisk: 1020702720, NetIn: 878, NetOut: 1200, Uptime: 5, Lock: "backup"},
 			{VMID: 123, Type: "lxc", Node: "pve1", Status: "unknown"}},
 		Storages: []Storage{{Name: "local", Node: "pve1", Status: "available", PluginType: "dir", Content: []string{"snippets", "iso", "vztmpl"}, Disk: 24159539200, MaxDisk: 270553174016}},
 	}

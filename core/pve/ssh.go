@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"net"
 	"strconv"
 	"strings"
@@ -31,7 +30,6 @@ var hostKeyOrder = []string{ssh.KeyAlgoED25519, ssh.KeyAlgoECDSA256, ssh.KeyAlgo
 type shells struct {
 	config  SSHConfig
 	auth    []ssh.AuthMethod
-	log     *slog.Logger
 	changed func(Change)
 
 	mu     sync.Mutex
@@ -47,8 +45,8 @@ type nodeShell struct {
 	conn     *ssh.Client   // guarded by shells.mu; nil when there is none
 }
 
-func newShells(c SSHConfig, log *slog.Logger, changed func(Change)) (*shells, error) {
-	s := &shells{config: c, log: log, changed: changed, nodes: make(map[string]*nodeShell)}
+func newShells(c SSHConfig, changed func(Change)) (*shells, error) {
+	s := &shells{config: c, changed: changed, nodes: make(map[string]*nodeShell)}
 	if len(c.Key) > 0 {
 		signer, err := ssh.ParsePrivateKey(c.Key)
 		if err != nil {

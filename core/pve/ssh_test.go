@@ -10,7 +10,6 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -276,54 +275,6 @@ func TestManyScriptsShareOneConnection(t *testing.T) {
 	}
 }
 
-func TestAHostKeyIsLearntOnceAndThenHeld(t *testing.T) {
-	n := newFakeNode(t)
-	known := ""
-	config := SSHConfig{
-		Pinned: func(node string) string { return known },
-		Learn: func(node, fingerprint string) error {
-			if node != "pve1" {
-				t.Errorf("learnt for %q", node)
-			}
-			known = fingerprint
-			return nil
-		},
-	}
-	if _, err := n.client(t, config).Exec(testContext(t), "pve1", 100, ":", io.Discard); err != nil {
-		t.Fatal(err)
-	}
-	if want := ssh.FingerprintSHA256(n.hostKey.PublicKey()); known != want {
-		t.Errorf("learnt %q, want %q", known, want)
-	}
-	config.Learn = func(string, string) error { t.Error("learnt again"); return nil }
-	if _, err := n.client(t, config).Exec(testContext(t), "pve1", 100, ":", io.Discard); err != nil {
-		t.Error(err)
-	}
-}
-
-// Whoever answers in the node's place must see neither password nor script.
-func TestAChangedHostKeyStopsEverything(t *testing.T) {
-	n := newFakeNode(t, func(n *fakeNode) {
-		n.config.PasswordCallback = func(ssh.ConnMetadata, []byte) (*ssh.Permissions, error) {
-			t.Error("the password was sent")
-			return nil, nil
-		}
-	})
-	for name, config := range map[string]SSHConfig{
-		"changed":  {Pinned: func(string) string { return "SHA256:something/else" }, Learn: func(string, string) error { return nil }},
-		"refused":  {Pinned: func(string) string { return "" }, Learn: func(string, string) error { return errors.New("ask the admin") }},
-		"no Learn": {Pinned: func(string) string { return "" }},
-	} {
-		_, err := n.client(t, config).Exec(testContext(t), "pve1", 100, "echo secret", io.Discard)
-		if !errors.Is(err, ErrHostKey) || errors.Is(err, ErrUnreachable) {
-			t.Errorf("%s: got %v", name, err)
-		}
-	}
-	if ran := n.ran(); len(ran) > 0 {
-		t.Errorf("ran %v", ran)
-	}
-}
-
 func TestWaysIntoANode(t *testing.T) {
 	signer, key := newSigner(t)
 	n := newFakeNode(t, func(n *fakeNode) {
@@ -414,64 +365,6 @@ func TestCheckSSH(t *testing.T) {
 	}
 	if err := noPct.client(t, SSHConfig{Password: "x"}).CheckSSH(testContext(t), "pve1"); !errors.Is(err, ErrAuth) {
 		t.Errorf("wrong password: %v", err)
-	}
-}
-
-func TestAnInteractiveShell(t *testing.T) {
-	n := newFakeNode(t)
-	c := n.client(t, SSHConfig{})
-	in, typed := io.Pipe()
-	shown, out := io.Pipe()
-	sizes := make(chan Size)
-	type end struct {
-		exit int
-		err  error
-	}
-	done := make(chan end, 1)
-	go func() {
-		exit, err := c.Shell(testContext(t), "pve1", 100, Terminal{Type: "xterm", Size: Size{100, 30}, New: sizes}, in, out)
-		done <- end{exit, err}
-	}()
-	io.WriteString(typed, "hello\n")
-	got := make([]byte, 6)
-	if _, err := io.ReadFull(shown, got); err != nil || string(got) != "HELLO\n" {
-		t.Errorf("shown %q, %v", got, err)
-	}
-	sizes <- Size{120, 40}
-	eventually(t, "the new size arrives", func() bool { return slices.Equal(n.noted(), []string{"xterm 100x30", "120x40"}) })
-	io.WriteString(typed, "exit\n")
-	if e := <-done; e.err != nil || e.exit != 3 {
-		t.Errorf("ended with %d, %v", e.exit, e.err)
-	}
-}
-
-func TestAShellEndsWithItsContext(t *testing.T) {
-	c := newFakeNode(t).client(t, SSHConfig{})
-	ctx, cancel := context.WithCancel(testContext(t))
-	in, typed := io.Pipe()
-	shown, out := io.Pipe()
-	done := make(chan error, 1)
-	go func() {
-		_, err := c.Shell(ctx, "pve1", 100, Terminal{}, in, out)
-		done <- err
-	}()
-	io.WriteString(typed, "a")
-	shown.Read(make([]byte, 1))
-	cancel()
-	if err := <-done; !errors.Is(err, context.Canceled) {
-		t.Errorf("got %v", err)
-	}
-	typed.Close()
-}
-
-func TestAShellInAStoppedContainer(t *testing.T) {
-	n := newFakeNode(t)
-	_, err := n.client(t, SSHConfig{}).Shell(testContext(t), "pve1", 201, Terminal{}, strings.NewReader(""), io.Discard)
-	if !errors.Is(err, ErrNotRunning) || len(n.ran()) != 0 {
-		t.Errorf("got %v, ran %v", err, n.ran())
-	}
-	if _, err := newFake(t).client(t, Config{}).Shell(testContext(t), "pve1", 100, Terminal{}, strings.NewReader(""), io.Discard); !errors.Is(err, ErrNoSSH) {
-		t.Errorf("got %v", err)
 	}
 }
 

@@ -30,13 +30,6 @@ type Volume struct {
 	Subtype                string // of a backup: "lxc", "qemu"
 }
 
-// Appliance is a template Proxmox offers for download.
-type Appliance struct {
-	Package, Version, OS, Section, Architecture string
-	Template                                    string // file name: what DownloadAppliance wants
-	Headline, Description, Location, Source     string
-}
-
 // Storages lists the storages a node can use.
 func (c *Client) Storages(ctx context.Context, node string) ([]NodeStorage, error) {
 	var answer []struct {
@@ -124,23 +117,19 @@ func (c *Client) SetVolume(ctx context.Context, node, volid string, notes *strin
 		path: nodePath(node, "storage", storage, "content", volid), params: p})
 }
 
-// Appliances lists the templates Proxmox offers. The list is empty on a node that has never fetched the
-// index (`pveam update`), so look for a template already on a storage first.
-func (c *Client) Appliances(ctx context.Context, node string) ([]Appliance, error) {
-	var answer []struct {
-		Package, Version, OS, Section, Architecture, Template, Headline, Description, Location, Source text
-	}
+// Appliances lists the templates Proxmox offers, by their file names: what DownloadAppliance wants. The list is empty on
+// a node that has never fetched the index (`pveam update`), so look for a template already on a storage first.
+func (c *Client) Appliances(ctx context.Context, node string) ([]string, error) {
+	var answer []struct{ Template text }
 	if err := c.do(ctx, request{op: "list the appliances", node: node, path: nodePath(node, "aplinfo"), into: &answer}); err != nil {
 		return nil, err
 	}
-	appliances := make([]Appliance, len(answer))
+	templates := make([]string, len(answer))
 	for i, a := range answer {
-		appliances[i] = Appliance{Package: string(a.Package), Version: string(a.Version), OS: string(a.OS),
-			Section: string(a.Section), Architecture: string(a.Architecture), Template: string(a.Template),
-			Headline: string(a.Headline), Description: string(a.Description), Location: string(a.Location), Source: string(a.Source)}
+		templates[i] = string(a.Template)
 	}
-	slices.SortFunc(appliances, func(a, b Appliance) int { return strings.Compare(a.Template, b.Template) })
-	return appliances, nil
+	slices.Sort(templates)
+	return templates, nil
 }
 
 // DownloadAppliance starts fetching a template (its file name) onto a storage that holds "vztmpl".

@@ -3,6 +3,7 @@ package pve
 import (
 	"errors"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -79,9 +80,7 @@ func TestAppliances(t *testing.T) {
 	}
 	f.data("GET /nodes/pve1/aplinfo", `[{"package":"alpine-3.22-default","version":"20250617","type":"lxc","os":"alpine","section":"system","headline":"LXC default image","template":"alpine-3.22-default_20250617_amd64.tar.xz","architecture":"amd64","location":"http://download.proxmox.com/x","source":"http://download.proxmox.com","description":"d","sha512sum":"x"}]`)
 	got, err := c.Appliances(testContext(t), "pve1")
-	want := []Appliance{{Package: "alpine-3.22-default", Version: "20250617", OS: "alpine", Section: "system", Architecture: "amd64",
-		Template: "alpine-3.22-default_20250617_amd64.tar.xz", Headline: "LXC default image", Description: "d", Location: "http://download.proxmox.com/x", Source: "http://download.proxmox.com"}}
-	if err != nil || !reflect.DeepEqual(got, want) {
+	if err != nil || !slices.Equal(got, []string{"alpine-3.22-default_20250617_amd64.tar.xz"}) {
 		t.Errorf("got %+v, %v", got, err)
 	}
 	f.data("POST /nodes/pve1/aplinfo", `"UPID:pve1:0000014A:00035C8C:6B03C4D8:download:alpine:root@pam:"`)

@@ -1,25 +1,22 @@
 package safe
 
-import (
-	"strings"
-	"unicode/utf8"
-)
+import "unicode/utf8"
 
 const esc = 0x1b
 
 // escape measures the escape sequence that s starts with (s[0] is ESC) the way a terminal reads it: an unterminated one
-// reaches to the end, CAN and SUB abort, and another ESC starts afresh. sgr holds the parameters if it sets colours.
-func escape(s string) (n int, sgr string, isSGR bool) {
+// reaches to the end, CAN and SUB abort, and another ESC starts afresh.
+func escape(s string) int {
 	if len(s) < 2 {
-		return len(s), "", false
+		return len(s)
 	}
 	switch c := s[1]; {
 	case c == '[':
 		return csi(s)
 	case c == ']':
-		return controlString(s, true), "", false
+		return controlString(s, true)
 	case c == 'P' || c == '_' || c == '^' || c == 'X': // DCS, APC, PM, SOS
-		return controlString(s, false), "", false
+		return controlString(s, false)
 	case c >= 0x20 && c <= 0x2f: // ESC ( B and its like: intermediates, then one final byte
 		i := 2
 		for i < len(s) && s[i] >= 0x20 && s[i] <= 0x2f {
@@ -28,30 +25,27 @@ func escape(s string) (n int, sgr string, isSGR bool) {
 		if i < len(s) && s[i] >= 0x30 && s[i] <= 0x7e {
 			i++
 		}
-		return i, "", false
+		return i
 	case c >= 0x30 && c <= 0x7e:
-		return 2, "", false
+		return 2
 	default: // ESC before a control or foreign byte means nothing by itself
-		return 1, "", false
+		return 1
 	}
 }
 
 // csi measures ESC [ parameters intermediates final. A byte that cannot belong to it ends it and is read on its own.
-func csi(s string) (n int, sgr string, isSGR bool) {
+func csi(s string) int {
 	i := 2
 	for i < len(s) && s[i] >= 0x30 && s[i] <= 0x3f {
 		i++
 	}
-	params := s[2:i]
-	intermediates := i
 	for i < len(s) && s[i] >= 0x20 && s[i] <= 0x2f {
 		i++
 	}
 	if i == len(s) || s[i] < 0x40 || s[i] > 0x7e {
-		return i, "", false
+		return i
 	}
-	isSGR = s[i] == 'm' && i == intermediates && !strings.ContainsAny(params, "<=>?")
-	return i + 1, params, isSGR
+	return i + 1
 }
 
 // controlString measures OSC, DCS, APC, PM or SOS up to its end: ST in any of its three forms, or BEL for OSC.

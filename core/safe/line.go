@@ -25,35 +25,19 @@ type line struct {
 	cells int  // its width
 	marks int  // its combining marks
 	join  bool // a zero-width joiner follows it
-
-	want, have colours // asked for by the text; set in out
-	coloured   bool    // out holds a colour that must be reset
 }
 
-// write adds s. With colour, SGR colours are followed; else they vanish like every other sequence.
-func (l *line) write(s string, colour bool) {
+// write adds s; escape sequences vanish.
+func (l *line) write(s string) {
 	for i := 0; i < len(s) && !l.full; {
 		if s[i] == esc {
-			n, sgr, isSGR := escape(s[i:])
-			if isSGR && colour {
-				l.want.apply(sgr)
-			}
-			i += n
+			i += escape(s[i:])
 			continue
 		}
 		r, n := utf8.DecodeRuneInString(s[i:])
 		l.rune(r)
 		i += n
 	}
-}
-
-// String ends the line.
-func (l *line) String() string {
-	if l.coloured {
-		l.out = append(l.out, "\x1b[0m"...)
-		l.coloured = false
-	}
-	return string(l.out)
 }
 
 // rune adds one code point in the form in which it may be shown, if any.
@@ -160,10 +144,6 @@ func (l *line) put(r rune, w int) {
 		l.out = append(l.out[:l.cut], "…"...)
 		l.full = true
 		return
-	}
-	if l.want != l.have {
-		l.out = append(l.out, l.want.sgr()...)
-		l.have, l.coloured = l.want, true
 	}
 	l.start, l.base, l.cells, l.marks, l.join = len(l.out), r, w, 0, false
 	l.out = utf8.AppendRune(l.out, r)

@@ -2,8 +2,8 @@
 // Console, command tables and log lines all pass it.
 //
 // What comes out holds printable characters of a known width and plain spaces, nothing else: no control character, no
-// escape sequence (Log's own colours excepted), no text direction control, nothing invisible. It can therefore be put
-// anywhere on a screen line without moving, hiding or recolouring what stands beside it.
+// escape sequence, no text direction control, nothing invisible. It can therefore be put anywhere on a screen line
+// without moving, hiding or recolouring what stands beside it.
 package safe
 
 import (
@@ -21,42 +21,8 @@ func Text(s string, max int) string {
 		return cutASCII(s, max)
 	}
 	l := line{max: max}
-	l.write(s, false)
-	return l.String()
-}
-
-// Log is Text for a log line that may keep its foreground and background colours. They are written anew from what the
-// line asked for and reset at its end; every other sequence vanishes.
-func Log(s string, max int) string {
-	if plainASCII(s) {
-		return cutASCII(s, max)
-	}
-	l := line{max: max}
-	l.write(s, true)
-	return l.String()
-}
-
-// Plain is Text without a limit, for JSON and plain text output.
-func Plain(s string) string { return Text(s, 0) }
-
-// Block returns at most maxLines lines of s (maxLines <= 0: all), each at most maxCells cells (maxCells <= 0: no limit)
-// and passed through Text. When lines are left out, the last one ends in "…".
-func Block(s string, maxLines, maxCells int) []string {
-	s = strings.TrimRight(s, "\r\n")
-	if s == "" {
-		return nil
-	}
-	var lines []string
-	for more := true; more; {
-		var one string
-		one, s, more = strings.Cut(s, "\n")
-		one = strings.TrimSuffix(one, "\r")
-		if more && maxLines > 0 && len(lines) == maxLines-1 {
-			return append(lines, Text(Text(one, 0)+"…", maxCells))
-		}
-		lines = append(lines, Text(one, maxCells))
-	}
-	return lines
+	l.write(s)
+	return string(l.out)
 }
 
 // maxEnv bounds the value of a client's environment variable, in bytes.
@@ -67,7 +33,7 @@ func Env(name, value string) (string, bool) {
 	if !allowedEnv(name) {
 		return "", false
 	}
-	value = Plain(value)
+	value = Text(value, 0)
 	if len(value) > maxEnv {
 		cut := maxEnv
 		for !utf8.RuneStart(value[cut]) {

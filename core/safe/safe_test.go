@@ -1,7 +1,6 @@
 package safe_test
 
 import (
-	"regexp"
 	"strings"
 	"testing"
 	"unicode"
@@ -85,12 +84,9 @@ func TestTextLetsNothingHostileThrough(t *testing.T) {
 			if got := safe.Text(p.in, 0); got != p.want {
 				t.Errorf("Text(%q) = %q, want %q", p.in, got, p.want)
 			}
-			if got := safe.Plain(p.in); got != p.want {
-				t.Errorf("Plain(%q) = %q, want %q", p.in, got, p.want)
-			}
-			for _, got := range []string{safe.Text(p.in, 4), safe.Log(p.in, 4), safe.Log(p.in, 0)} {
-				if why := unsafe(got); why != "" {
-					t.Errorf("%q became %q: %s", p.in, got, why)
+			for _, max := range []int{0, 4} {
+				if got := safe.Text(p.in, max); unsafe(got) != "" {
+					t.Errorf("%q became %q: %s", p.in, got, unsafe(got))
 				}
 			}
 		})
@@ -123,53 +119,6 @@ func TestTextCutsByCells(t *testing.T) {
 	}
 }
 
-func TestBlockKeepsLines(t *testing.T) {
-	for _, c := range []struct {
-		in           string
-		lines, cells int
-		want         string
-	}{
-		{"one\r\ntwo\n", 5, 10, "one|two"},
-		{"one\ntwo\nthree", 2, 10, "one|two…"},
-		{"one\nabcdef\nthree", 2, 6, "one|abcde…"},
-		{"one\n\ntwo", 0, 0, "one||two"},
-		{"a\x1b]0;open\nb", 0, 0, "a|b"},
-		{"", 3, 3, ""},
-	} {
-		if got := strings.Join(safe.Block(c.in, c.lines, c.cells), "|"); got != c.want {
-			t.Errorf("Block(%q, %d, %d) = %q, want %q", c.in, c.lines, c.cells, got, c.want)
-		}
-	}
-}
-
-func TestLogKeepsColoursOnly(t *testing.T) {
-	for _, c := range []struct{ name, in, want string }{
-		{"plain", "hello", "hello"},
-		{"reset at the end", "\x1b[31mred", "\x1b[0;31mred\x1b[0m"},
-		{"back to normal", "\x1b[31mred\x1b[0m ok", "\x1b[0;31mred\x1b[0m ok\x1b[0m"},
-		{"bold, blink and conceal vanish", "\x1b[1;5;8;32mok", "\x1b[0;32mok\x1b[0m"},
-		{"both colours", "\x1b[97;44mx", "\x1b[0;97;44mx\x1b[0m"},
-		{"256 colours", "\x1b[38;5;208mx", "\x1b[0;38;5;208mx\x1b[0m"},
-		{"true colour", "\x1b[48;2;1;2;3mx", "\x1b[0;48;2;1;2;3mx\x1b[0m"},
-		{"colons", "\x1b[38:2::1:2:3mx", "\x1b[0;38;2;1;2;3mx\x1b[0m"},
-		{"empty parameter resets", "\x1b[31m\x1b[mx", "x"},
-		{"hidden text shows", "\x1b[38;5;0;40mx", "\x1b[0;30mx\x1b[0m"},
-		{"hostile number", "\x1b[38;5;99999mx", "x"},
-		{"cut short", "\x1b[38;5mx", "x"},
-		{"not SGR", "\x1b[>4;2mx\x1b[2 mx", "xx"},
-		{"cursor", "a\x1b[5Ab", "ab"},
-		{"title", "a\x1b]0;t\ab", "ab"},
-		{"colour without text", "ok\x1b[31m", "ok"},
-	} {
-		if got := safe.Log(c.in, 0); got != c.want {
-			t.Errorf("%s: Log(%q) = %q, want %q", c.name, c.in, got, c.want)
-		}
-	}
-	if got, want := safe.Log("\x1b[31mabc\x1b[32mdef", 4), "\x1b[0;31mabc…\x1b[0m"; got != want {
-		t.Errorf("cut: %q, want %q", got, want)
-	}
-}
-
 func TestEnvAllowsOnlyWhatChangesDrawing(t *testing.T) {
 	for _, name := range []string{"NO_COLOR", "COLORTERM", "TERM_PROGRAM", "LANG", "TZ", "LC_ALL", "PROXIMITY_ASCII"} {
 		if _, ok := safe.Env(name, "1"); !ok {
@@ -189,14 +138,8 @@ func TestEnvAllowsOnlyWhatChangesDrawing(t *testing.T) {
 	}
 }
 
-var sgr = regexp.MustCompile(`\x1b\[0[0-9;]*m`)
-
-// unsafe says what is wrong with a line that should be clean, but for the colours of Log.
+// unsafe says what is wrong with a line that should be clean.
 func unsafe(s string) string {
-	if n := strings.LastIndex(s, "\x1b["); n >= 0 && !strings.HasSuffix(s, "\x1b[0m") {
-		return "colour not reset"
-	}
-	s = sgr.ReplaceAllString(s, "")
 	if !utf8.ValidString(s) {
 		return "invalid UTF-8"
 	}
@@ -229,13 +172,12 @@ func FuzzText(f *testing.F) {
 	}
 	f.Add("\x1b[38;5;208mx\x1b[0m日本", 3)
 	f.Fuzz(func(t *testing.T, s string, max int) {
-		for name, got := range map[string]string{"Text": safe.Text(s, max), "Log": safe.Log(s, max)} {
-			if why := unsafe(got); why != "" {
-				t.Errorf("%s(%q, %d) = %q: %s", name, s, max, got, why)
-			}
-			if w := ansi.StringWidth(got); max > 0 && w > max {
-				t.Errorf("%s(%q, %d) = %q: %d cells", name, s, max, got, w)
-			}
+		got := safe.Text(s, max)
+		if why := unsafe(got); why != "" {
+			t.Errorf("Text(%q, %d) = %q: %s", s, max, got, why)
+		}
+		if w := ansi.StringWidth(got); max > 0 && w > max {
+			t.Errorf("Text(%q, %d) = %q: %d cells", s, max, got, w)
 		}
 		plain := safe.Text(s, 0)
 		if strings.Contains(plain, "\x1b") {
@@ -243,14 +185,6 @@ func FuzzText(f *testing.F) {
 		}
 		if again := safe.Text(plain, 0); again != plain {
 			t.Errorf("Text(%q) = %q, and once more %q", s, plain, again)
-		}
-		if stripped := ansi.Strip(safe.Log(s, 0)); stripped != plain {
-			t.Errorf("Log(%q) without colours is %q, Text is %q", s, stripped, plain)
-		}
-		for _, one := range safe.Block(s, 3, max) {
-			if why := unsafe(one); why != "" {
-				t.Errorf("Block(%q): %q: %s", s, one, why)
-			}
 		}
 	})
 }
@@ -270,7 +204,7 @@ func BenchmarkText(b *testing.B) {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				safe.Log(s, 80)
+				safe.Text(s, 80)
 			}
 		})
 	}

@@ -19,9 +19,6 @@ func (t *Theme) NewLine(max int) *Line { return &Line{th: t, max: max, b: make([
 // Reset makes the line empty again, for reuse.
 func (l *Line) Reset(max int) { l.b, l.w, l.max = l.b[:0], 0, max }
 
-// Theme is the theme the line is drawn with.
-func (l *Line) Theme() *Theme { return l.th }
-
 // W is the number of cells drawn so far.
 func (l *Line) W() int { return l.w }
 

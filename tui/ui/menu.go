@@ -15,7 +15,6 @@ type Menu struct {
 	Prompt string // before the field
 	Input  *Input // nil: keys are not text
 	Items  []Item
-	Total  int    // of all there are, when Items is a part; 0 = len(Items)
 	Empty  string // said when there is no item
 	at     int
 	top    int
@@ -40,9 +39,6 @@ func (m *Menu) Move(n int) bool {
 
 // Page moves by n screens.
 func (m *Menu) Page(n int) bool { return m.Move(n * max(1, m.shown-1)) }
-
-// At is the index of the item under the cursor.
-func (m *Menu) At() int { return m.at }
 
 // Item is the one under the cursor; false when there is none.
 func (m *Menu) Item() (Item, bool) {

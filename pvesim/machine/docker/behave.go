@@ -18,7 +18,7 @@ var helloWorld = []string{
 }
 
 // startLines are what a server says when it starts: the first at once, the others when it is ready.
-func startLines(s Spec, c *Container) []string {
+func startLines(s imageSpec, c *Container) []string {
 	name := strings.SplitN(c.Image[strings.LastIndexByte(c.Image, '/')+1:], ":", 2)[0]
 	switch s.Kind {
 	case "postgres":
@@ -53,7 +53,7 @@ var idle = map[string][]string{
 	"http":     {"INFO scheduled task finished in 12ms", "INFO cache refreshed", "INFO session store cleaned, 0 expired", "DEBUG health probe answered 200", "INFO background queue is empty"},
 }
 
-func idleLine(s Spec, n uint64) string {
+func idleLine(s imageSpec, n uint64) string {
 	list := idle[s.Kind]
 	if list == nil {
 		list = idle["http"]

@@ -154,7 +154,7 @@ func (e *Engine) composePullCmd(p *unix.Proc, pr *project, o options) error {
 	return e.composePull(p, pr, pulled, o.has("quiet") || o.set["progress"] == "quiet", o.has("ignore-pull-failures"))
 }
 
-// step prints compose's progress.
+// progress prints how compose gets on.
 func progress(p *unix.Proc) func(what, name, state string) {
 	return func(what, name, state string) { p.Errf(" %s %s  %s\n", what, name, state) }
 }

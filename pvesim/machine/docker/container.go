@@ -223,7 +223,7 @@ func (e *Engine) live(ctx context.Context, c *Container, r *running) {
 
 // once runs a container's process and returns its exit code.
 func (e *Engine) once(ctx context.Context, c *Container, r *running) int {
-	spec := e.Registry.spec(c.Image)
+	spec := specOf(c.Image)
 	if e.faulty("crash-loop", c.Service) {
 		e.line(c, "Error: simulated failure, exiting", true)
 		e.Kernel.Sleep(ctx, 500*time.Millisecond)
@@ -240,7 +240,7 @@ func (e *Engine) once(ctx context.Context, c *Container, r *running) int {
 		checks, stop := context.WithCancel(ctx)
 		checked := make(chan struct{})
 		go func() { defer close(checked); e.check(checks, c) }()
-		code := e.runProcess(ctx, c, r)
+		code := e.runProcess(ctx, c)
 		stop()
 		<-checked
 		return code
@@ -275,7 +275,7 @@ func (e *Engine) setReady(r *running) {
 }
 
 // serve is the life of an image that is a server.
-func (e *Engine) serve(ctx context.Context, c *Container, r *running, spec Spec) int {
+func (e *Engine) serve(ctx context.Context, c *Container, r *running, spec imageSpec) int {
 	n := number(c.Image)
 	boot := startLines(spec, c)
 	delay := 800*time.Millisecond + time.Duration(n%1800)*time.Millisecond

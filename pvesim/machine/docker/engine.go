@@ -342,10 +342,10 @@ func (e *Engine) pullError(ctx context.Context, n imageName) error {
 			}
 		}
 	}
-	if _, denied := e.Registry.lookup(n.Familiar); denied != "" {
+	if denied := e.Registry.refusal(n.Familiar); denied != "" {
 		return errors.New(denied)
 	}
-	if int64(e.Registry.spec(n.Familiar).SizeMB)<<20 > e.FreeDisk() {
+	if int64(specOf(n.Familiar).SizeMB)<<20 > e.FreeDisk() {
 		return errNoSpace
 	}
 	return nil

@@ -68,7 +68,7 @@ func (c *Container) command() []string {
 }
 
 // realCommand reports whether a container's process is really run by the simulated kernel.
-func (e *Engine) realCommand(c *Container) bool { return e.Registry.spec(c.Image).Kind == "base" }
+func (e *Engine) realCommand(c *Container) bool { return specOf(c.Image).Kind == "base" }
 
 func (e *Engine) checkCommand(c *Container) error {
 	if !e.realCommand(c) {
@@ -89,7 +89,7 @@ func (e *Engine) checkCommand(c *Container) error {
 	return errOCI(fmt.Sprintf("exec: %q: executable file not found in $PATH: unknown", name))
 }
 
-// spec is how a process inside a container starts.
+// processSpec is how a process inside a container starts.
 func (e *Engine) processSpec(c *Container, argv []string) unix.Spec {
 	env := map[string]string{"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root", "HOSTNAME": c.ID[:12]}
 	for k, v := range c.Env {
@@ -103,7 +103,7 @@ func (e *Engine) processSpec(c *Container, argv []string) unix.Spec {
 }
 
 // runProcess runs a container's real command to its end; its output goes to the container's log.
-func (e *Engine) runProcess(ctx context.Context, c *Container, r *running) int {
+func (e *Engine) runProcess(ctx context.Context, c *Container) int {
 	out := unix.NewOutput(&logWriter{write: func(line string) { e.line(c, line, false) }})
 	errs := unix.NewOutput(&logWriter{write: func(line string) { e.line(c, line, true) }})
 	defer out.Flush()

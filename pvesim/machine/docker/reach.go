@@ -20,7 +20,7 @@ import (
 
 // endpoint is what answers on a port that a container listens on.
 func (e *Engine) endpoint(c *Container, r *running, port int) *Endpoint {
-	spec := e.Registry.spec(c.Image)
+	spec := specOf(c.Image)
 	kind := spec.Kind
 	switch {
 	case kind == "base" || kind == "oneshot", spec.Port != 0 && spec.Port != port && kind != "http":
@@ -60,7 +60,7 @@ func (e *Engine) hostPorts(c *Container) []int {
 			ports = append(ports, n)
 		}
 	}
-	add(strconv.Itoa(e.Registry.spec(c.Image).Port))
+	add(strconv.Itoa(specOf(c.Image).Port))
 	if c.Health != nil {
 		for _, m := range ownPort.FindAllStringSubmatch(strings.Join(c.Health.Test, " "), -1) {
 			add(m[2])

@@ -15,16 +15,15 @@ import (
 // Registry says what can be pulled, whichever server the image's name points at. The zero value has any well-formed
 // image. A Registry may be shared by many machines.
 type Registry struct {
-	mu      sync.Mutex
-	denied  map[string]string
-	aliases map[string]Spec
+	mu     sync.Mutex
+	denied map[string]string
 }
 
-// Spec describes an image that a registry has.
-type Spec struct {
-	SizeMB int    // 0 = a plausible size
-	Kind   string // "http" (default), "tcp", "postgres", "redis", "mysql", "base" (runs real commands), "oneshot"
-	Port   int    // what it listens on inside; 0 = by name
+// imageSpec describes an image.
+type imageSpec struct {
+	SizeMB int
+	Kind   string // "http", "tcp", "postgres", "redis", "mysql", "base" (runs real commands), "oneshot"
+	Port   int    // what it listens on inside; 0 = that is not known
 }
 
 // NewRegistry returns a registry that has any well-formed image.
@@ -41,23 +40,14 @@ func (r *Registry) Deny(image, text string) {
 	r.denied[canonical(image)] = text
 }
 
-// Add describes an image.
-func (r *Registry) Add(image string, s Spec) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.aliases == nil {
-		r.aliases = map[string]Spec{}
-	}
-	r.aliases[canonical(image)] = s
-}
-
-func (r *Registry) lookup(image string) (s Spec, denied string) {
+// refusal is what a pull of an image fails with; "" = it can be had.
+func (r *Registry) refusal(image string) string {
 	if r == nil {
-		return Spec{}, ""
+		return ""
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.aliases[canonical(image)], r.denied[canonical(image)]
+	return r.denied[canonical(image)]
 }
 
 func canonical(image string) string {
@@ -95,7 +85,7 @@ func parseImage(text string) (imageName, error) {
 func (n imageName) base() string { return n.Path[strings.LastIndexByte(n.Path, '/')+1:] }
 
 // kinds are images known to be no web servers; anything else serves HTTP.
-var kinds = map[string]Spec{
+var kinds = map[string]imageSpec{
 	"postgres": {140, "postgres", 5432}, "postgis": {240, "postgres", 5432}, "pgvector": {150, "postgres", 5432}, "timescaledb": {200, "postgres", 5432},
 	"redis": {40, "redis", 6379}, "valkey": {40, "redis", 6379}, "dragonfly": {60, "redis", 6379}, "keydb": {60, "redis", 6379},
 	"mysql": {190, "mysql", 3306}, "mariadb": {120, "mysql", 3306}, "percona": {190, "mysql", 3306}, "mongo": {270, "tcp", 27017},
@@ -105,28 +95,18 @@ var kinds = map[string]Spec{
 	"hello-world": {1, "oneshot", 0},
 }
 
-// spec completes what the registry says with what is known of the name.
-func (r *Registry) spec(image string) Spec {
-	s, _ := r.lookup(image)
+// specOf is what an image of that name is taken for.
+func specOf(image string) imageSpec {
 	n, err := parseImage(image)
 	if err != nil {
-		return s
+		return imageSpec{}
 	}
-	known := kinds[n.base()]
-	if s.Kind == "" {
-		s.Kind = known.Kind
-	}
+	s := kinds[n.base()]
 	if s.Kind == "" {
 		s.Kind = "http"
 	}
 	if s.SizeMB == 0 {
-		s.SizeMB = known.SizeMB
-	}
-	if s.SizeMB == 0 {
 		s.SizeMB = 30 + int(number(n.Path)%270)
-	}
-	if s.Port == 0 {
-		s.Port = known.Port
 	}
 	return s
 }
@@ -153,8 +133,8 @@ type Image struct {
 	Layers  []string  `json:"layers"`
 }
 
-func (r *Registry) image(n imageName, now time.Time) Image {
-	size := int64(r.spec(n.Familiar).SizeMB) << 20
+func newImage(n imageName, now time.Time) Image {
+	size := int64(specOf(n.Familiar).SizeMB) << 20
 	img := Image{Name: n.Familiar, ID: hexID("image", n.Path, n.Tag), Digest: "sha256:" + hexID("digest", n.Path, n.Tag), Size: size + int64(number(n.Path)%900_000)}
 	img.Created = now.Add(-time.Duration(number(n.Familiar)%90) * 24 * time.Hour).Truncate(time.Second)
 	for i := range 1 + int(min(size>>24, 6)) {

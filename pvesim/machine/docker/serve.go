@@ -113,7 +113,7 @@ func (e *Engine) Inside(root, host string, port int) *Endpoint {
 		if !mine && !sibling || r == nil {
 			continue
 		}
-		if spec := e.Registry.spec(c.Image); spec.Port != 0 && spec.Port != port && spec.Kind != "http" {
+		if spec := specOf(c.Image); spec.Port != 0 && spec.Port != port && spec.Kind != "http" {
 			continue
 		}
 		return e.endpoint(c, r, port)

@@ -151,38 +151,28 @@ func stripTabs(body *syntax.Word) *syntax.Word {
 }
 
 func (s *shell) cannotOpen(name string, err error) {
-	missing := errors.Is(err, fs.ErrNotExist)
-	switch {
-	case s.flavor == Bash:
-		s.errorf("%s: %s", name, unix.Text(err))
-	case s.flavor == Dash && missing:
-		s.errorf("cannot open %s: No such file", name)
-	case s.flavor == Dash:
-		s.errorf("cannot open %s: %s", name, unix.Text(err))
-	case missing:
-		s.errorf("can't open %s: no such file", name)
-	default:
-		s.errorf("can't open %s: %s", name, unix.Text(err))
-	}
-	s.status = 2
-	if s.flavor != Dash {
-		s.status = 1
-	}
+	s.cannot("open", "No such file", "no such file", name, err)
 }
 
 func (s *shell) cannotCreate(name string, err error) {
+	s.cannot("create", "Directory nonexistent", "nonexistent directory", name, err)
+}
+
+// cannot says that a redirection failed, each shell in its words: dash and ash
+// have their own for what is missing.
+func (s *shell) cannot(verb, dash, ash, name string, err error) {
 	missing := errors.Is(err, fs.ErrNotExist)
 	switch {
 	case s.flavor == Bash:
 		s.errorf("%s: %s", name, unix.Text(err))
 	case s.flavor == Dash && missing:
-		s.errorf("cannot create %s: Directory nonexistent", name)
+		s.errorf("cannot %s %s: %s", verb, name, dash)
 	case s.flavor == Dash:
-		s.errorf("cannot create %s: %s", name, unix.Text(err))
+		s.errorf("cannot %s %s: %s", verb, name, unix.Text(err))
 	case missing:
-		s.errorf("can't create %s: nonexistent directory", name)
+		s.errorf("can't %s %s: %s", verb, name, ash)
 	default:
-		s.errorf("can't create %s: %s", name, unix.Text(err))
+		s.errorf("can't %s %s: %s", verb, name, unix.Text(err))
 	}
 	s.status = 2
 	if s.flavor != Dash {

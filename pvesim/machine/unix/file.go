@@ -177,7 +177,7 @@ func (nullStream) Close() error                                   { return nil }
 // Null is what /dev/null opens to.
 func Null() *File { return newFile(nullStream{}, nil) }
 
-// Text is a file to read s from.
+// TextFile is a file to read s from.
 func TextFile(s string) *File { return newFile(&textStream{rest: s}, nil) }
 
 type textStream struct {
