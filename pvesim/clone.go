@@ -79,7 +79,7 @@ func cloneGuest(q *call) (any, error) {
 	making := k.conf.clone()
 	delete(making, "rootfs")
 	making["lock"] = "create"
-	k.to = &guest{VMID: vmid, Kind: "lxc", Node: q.node.Name, Conf: making, OS: g.OS, power: make(chan struct{}, 1)}
+	k.to = &guest{VMID: vmid, Kind: "lxc", Node: q.node.Name, Conf: making, OS: g.OS, Made: q.now(), power: make(chan struct{}, 1)}
 	q.guests[vmid] = k.to
 	q.touch(k.to, false)
 	k.to.before = &sight{}

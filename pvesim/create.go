@@ -73,7 +73,7 @@ func createGuest(q *call) (any, error) {
 	if b.conf, err = q.normal(&guest{VMID: vmid, Node: q.node.Name, Conf: config{}}, b.conf); err != nil {
 		return nil, err
 	}
-	b.g = &guest{VMID: vmid, Kind: "lxc", Node: q.node.Name, Conf: config{"lock": "create"}, power: make(chan struct{}, 1)}
+	b.g = &guest{VMID: vmid, Kind: "lxc", Node: q.node.Name, Conf: config{"lock": "create"}, Made: q.now(), power: make(chan struct{}, 1)}
 	if old != nil {
 		old.Conf["lock"] = "create"
 		b.g = old

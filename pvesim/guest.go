@@ -28,11 +28,13 @@ type guest struct {
 	OS      string             `json:"os,omitempty"`
 	Slot    int                `json:"slot,omitempty"` // its place in the guests' network, 0 = none yet
 	Foreign bool               `json:"foreign,omitempty"`
+	Made    time.Time          `json:"made"`
+	Runs    []run              `json:"runs,omitempty"` // that have ended, oldest first
 
 	Password string `json:"password,omitempty"` // root's, for the console's login
 
 	machine *machine.Machine
-	made    machineShape  // what machine was made for
+	shaped  machineShape  // what machine was made for
 	power   chan struct{} // holds a token while nobody starts, stops or destroys it
 	before  *sight        // what pvestatd saw last, while that is older than changed
 	changed time.Time
@@ -286,7 +288,7 @@ func (g *guest) devices() []string {
 // the simulation is booted then.
 func (c *Cluster) inside(g *guest) *machine.Machine {
 	if g.machine == nil {
-		g.made = c.shape(g)
+		g.shaped = c.shape(g)
 		g.machine = machine.New(c.machineOptions(g))
 		if g.Running && g.Slot > 0 {
 			if err := g.machine.Boot(c.ctx, c.net.address(g.Slot)); err != nil {
@@ -301,7 +303,7 @@ func (c *Cluster) inside(g *guest) *machine.Machine {
 func (c *Cluster) insideFrom(g *guest, s machine.State) {
 	saved := machine.New(c.machineOptions(g))
 	saved.Restore(s)
-	g.made = c.shape(g)
+	g.shaped = c.shape(g)
 	g.machine = saved.Clone(c.machineOptions(g))
 }
 
@@ -313,8 +315,11 @@ func (c *Cluster) powered(g *guest, running bool) {
 	c.touch(g, true)
 	g.Running = running
 	g.PID = 0
-	g.sample, g.history = sample{}, nil
-	if running {
+	g.sample = sample{}
+	if !running {
+		g.Runs = append(g.Runs, run{g.Started, c.now()})
+		g.Runs = g.Runs[max(len(g.Runs)-runsKept, 0):]
+	} else {
 		n := c.node(g.Node)
 		n.nextID++
 		g.PID, g.Started = 0x3e8+n.nextID, c.now()
@@ -335,9 +340,9 @@ func (c *Cluster) boot(ctx context.Context, g *guest) error {
 		return nil
 	}
 	m := c.inside(g)
-	if g.made != c.shape(g) {
+	if g.shaped != c.shape(g) {
 		g.machine = m.Clone(c.machineOptions(g))
-		m, g.made = g.machine, c.shape(g)
+		m, g.shaped = g.machine, c.shape(g)
 	}
 	if g.Slot == 0 {
 		g.Slot = c.net.lease()

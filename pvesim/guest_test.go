@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 )
 
 func TestLifeOfAContainer(t *testing.T) {
@@ -76,22 +75,6 @@ func TestShutdownsThatTakeTooLong(t *testing.T) {
 	}
 	r.create(101, "protection", 1)
 	r.fails(500, "can't remove CT 101 - protection mode enabled", "DELETE", "/nodes/pve1/lxc/101")
-}
-
-func TestHistoryShowsWhatWasMeasured(t *testing.T) {
-	now := time.Date(2026, 11, 23, 5, 0, 30, 0, time.UTC)
-	r := start(t, Options{Now: func() time.Time { return now }})
-	r.create(100)
-	r.done("POST", "/nodes/pve1/lxc/100/status/start")
-	for range 3 {
-		now = now.Add(time.Minute)
-		r.Cluster.sample()
-	}
-	rows := r.ok("GET", "/nodes/pve1/lxc/100/rrddata", "timeframe", "hour").([]any)
-	last := rows[len(rows)-1].(map[string]any)
-	if len(rows) != 60 || last["cpu"] == nil || last["mem"].(float64) <= 0 || len(rows[0].(map[string]any)) != 1 {
-		t.Errorf("%d rows, first %v, last %v", len(rows), rows[0], last)
-	}
 }
 
 func TestWrittenConfigurationFilesAreRead(t *testing.T) {

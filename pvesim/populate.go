@@ -125,6 +125,7 @@ func (c *Cluster) foreign(i int) *guest {
 		VMID: vmid, Kind: "lxc", Node: c.nodes[i%len(c.nodes)].Name, Foreign: true, Running: pick(8, 4) != 0, OS: "debian", power: make(chan struct{}, 1),
 		Started: c.now().Add(-time.Duration(1+pick(4, 4000)) * 17 * time.Minute).Truncate(time.Second),
 	}
+	g.Made = g.Started
 	cores := 1 + pick(12, 4)
 	memory := 256 << pick(16, 5)
 	size := 4 + 4*pick(20, 8)

@@ -14,13 +14,13 @@ var rrdFrames = map[string]rrdFrame{
 }
 
 // history builds the rows of a timeframe; a row whose values are not known has its time alone.
-func (q *call) history(values func(at time.Time) map[string]any) []map[string]any {
+func (q *call) history(values func(at time.Time, step time.Duration) map[string]any) []map[string]any {
 	f := rrdFrames[q.p["timeframe"]]
 	end := q.now().Truncate(f.step)
 	rows := make([]map[string]any, 0, f.count)
 	for i := f.count - 1; i >= 0; i-- {
 		at := end.Add(-time.Duration(i) * f.step)
-		row := values(at)
+		row := values(at, f.step)
 		if row == nil {
 			row = map[string]any{}
 		}
@@ -30,45 +30,50 @@ func (q *call) history(values func(at time.Time) map[string]any) []map[string]an
 	return rows
 }
 
+// Proxmox: of a container that is stopped only its limits are recorded, and a disk use of 0. A step of which less than
+// half is known is not known.
 func getGuestRRD(q *call) (any, error) {
 	g, err := q.container()
 	if err != nil {
 		return nil, err
 	}
 	_, size := g.rootfs()
-	return q.history(func(at time.Time) map[string]any {
-		if !g.Running || at.Before(g.Started) {
+	merge := mean
+	if q.p["cf"] == "MAX" {
+		merge = highest
+	}
+	return q.history(func(at time.Time, step time.Duration) map[string]any {
+		if at.Before(g.made()) {
 			return nil
 		}
-		s, before := q.useAt(g, at), q.useAt(g, at.Add(-time.Minute))
-		perSecond := func(now, then int64) float64 { return float64(max(now-then, 0)) / 60 }
-		return map[string]any{
-			"cpu": s.cpu, "maxcpu": g.cpus(q.o.NodeCores), "mem": s.mem, "maxmem": g.memory(), "disk": s.disk, "maxdisk": size,
-			"netin": perSecond(s.netIn, before.netIn), "netout": perSecond(s.netOut, before.netOut),
-			"diskread": perSecond(s.diskRead, before.diskRead), "diskwrite": perSecond(s.diskWr, before.diskWr),
-		}
-	}), nil
-}
-
-// useAt is what a guest used at a past moment: measured where it was, else what its kind of guest would have used.
-func (c *Cluster) useAt(g *guest, at time.Time) sample {
-	if len(g.history) > 0 && !at.Before(g.history[0].at) {
-		last := g.history[0]
-		for _, s := range g.history {
-			if s.at.After(at) {
-				break
+		row := map[string]any{"maxcpu": g.cpus(q.o.NodeCores), "maxmem": g.memory(), "maxdisk": size, "disk": 0}
+		moments := []time.Time{at}
+		if step > time.Minute {
+			moments = nil
+			for i := range 6 {
+				moments = append(moments, at.Add(-time.Duration(i)*step/6))
 			}
-			last = s
 		}
-		return last
-	}
-	return c.madeUp(g, at)
+		var loads []load
+		for _, m := range moments {
+			if g.ranAt(m) {
+				loads = append(loads, q.loadAt(g, m))
+			}
+		}
+		if len(loads)*2 < len(moments) {
+			return row
+		}
+		l := merge(loads)
+		row["cpu"], row["mem"], row["disk"] = l[loadCPU], l[loadMem], l[loadDisk]
+		row["netin"], row["netout"], row["diskread"], row["diskwrite"] = l[loadNetIn], l[loadNetOut], l[loadRead], l[loadWrite]
+		return row
+	}), nil
 }
 
 func getNodeRRD(q *call) (any, error) {
 	l := q.nodeLoads()[q.node.Name]
 	total := int64(q.o.NodeMemoryMB) << 20
-	return q.history(func(at time.Time) map[string]any {
+	return q.history(func(at time.Time, _ time.Duration) map[string]any {
 		if at.Before(q.node.booted) {
 			return nil
 		}
@@ -87,5 +92,5 @@ func getStorageRRD(q *call) (any, error) {
 		return nil, err
 	}
 	used, _ := q.usage(s, q.node.Name)
-	return q.history(func(time.Time) map[string]any { return map[string]any{"total": s.Total, "used": used} }), nil
+	return q.history(func(time.Time, time.Duration) map[string]any { return map[string]any{"total": s.Total, "used": used} }), nil
 }

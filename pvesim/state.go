@@ -90,7 +90,7 @@ func (c *Cluster) restore(s *state) {
 		g.power = make(chan struct{}, 1)
 		c.guests[g.VMID] = g
 		if inside, ok := s.Inside[g.VMID]; ok {
-			g.made = c.shape(g)
+			g.shaped = c.shape(g)
 			g.machine = machine.New(c.machineOptions(g))
 			g.machine.Restore(inside)
 		}
