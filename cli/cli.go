@@ -22,6 +22,7 @@ type Core interface {
 	Apps(ctx context.Context, a core.Actor) ([]core.AppView, error)
 	App(ctx context.Context, a core.Actor, name string) (core.AppView, error)
 	AppLogs(ctx context.Context, a core.Actor, name string, tail int, follow bool, line func(string)) error
+	AppHistory(ctx context.Context, a core.Actor, name string, period core.Period) (core.HistoryView, error)
 	AppSecrets(ctx context.Context, a core.Actor, name string) (map[string]string, error)
 	DoApp(ctx context.Context, a core.Actor, verb core.AppVerb, name string) (core.JobView, error)
 	DeleteApp(ctx context.Context, a core.Actor, name string, o core.DeleteOptions) (core.JobView, error)
@@ -215,7 +216,7 @@ func (r *run) tree() *cobra.Command {
 		return misread(c, err)
 	})
 	root.AddCommand(
-		r.apps(), r.app(), r.logs(), r.verb(core.StartApp, "Start an app"), r.stop(), r.verb(core.RestartApp, "Restart an app"),
+		r.apps(), r.app(), r.logs(), r.metrics(), r.verb(core.StartApp, "Start an app"), r.stop(), r.verb(core.RestartApp, "Restart an app"),
 		r.config(), r.clone(), r.update(), r.delete(), r.undelete(), r.discover(), r.adopt(), r.release(),
 		r.catalog(), r.deploy(),
 		r.backup(), r.backups(), r.restore(), r.backupDelete(), r.backupNote(), r.pin(), r.schedules(),

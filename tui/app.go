@@ -30,7 +30,6 @@ func tabName(i int) string {
 // tabComing is what a tab that is not there yet will be.
 func tabComing(i int) string {
 	return [tabs]string{
-		tabMetrics: "Metrics will draw the last day of this app's processor, memory, disk and network.",
 		tabConsole: "Console will open a root shell inside this app's container.",
 	}[i]
 }
@@ -47,6 +46,8 @@ type app struct {
 	tail  *appTail
 	conf  appConfig
 	kept  *archives
+
+	metrics appMetrics
 }
 
 func newApp(id string) *app {
@@ -75,6 +76,8 @@ func (p *app) scope(*Console) scope {
 		}
 	case tabActivity:
 		s |= inList
+	case tabMetrics:
+		s |= inChart
 	case tabBackups:
 		s |= inList
 		if p.kept.table.Len() > 0 {
@@ -163,6 +166,8 @@ func (p *app) show(c *Console, tab int) tea.Cmd {
 		return p.conf.ask(c, p)
 	case tabActivity:
 		return p.past.ask(c, p)
+	case tabMetrics:
+		return p.metrics.ask(c, p)
 	}
 	return nil
 }
@@ -179,22 +184,30 @@ func (p *app) beat(c *Console) tea.Cmd {
 		return c.vault().ask(c)
 	case tabConfig:
 		return p.conf.ask(c, p)
+	case tabMetrics:
+		return p.metrics.ask(c, p)
 	}
 	return nil
 }
 
-// reload asks for the backups again, after that has failed.
+// reload asks again for what is shown.
 func (p *app) reload(c *Console) tea.Cmd {
-	if p.at != tabBackups {
-		return nil
+	switch p.at {
+	case tabBackups:
+		return c.vault().reload(c)
+	case tabMetrics:
+		return p.metrics.reload(c, p)
 	}
-	return c.vault().reload(c)
+	return nil
 }
 
 func (p *app) receive(c *Console, gen uint64, body any) tea.Cmd {
 	switch a := body.(type) {
 	case configAnswer:
 		p.conf.take(gen, a)
+		return nil
+	case metricsAnswer:
+		p.metrics.take(c, gen, a)
 		return nil
 	case pastAnswer:
 		p.past.older = a.jobs
@@ -236,6 +249,8 @@ func (p *app) body(c *Console, w, h int) []string {
 		return append(out, p.jobs.Lines(c.theme, w, rest-1)...)
 	case tabBackups:
 		return append(out, p.backups(c, w, rest)...)
+	case tabMetrics:
+		return append(out, p.metricsBody(c, w, rest)...)
 	case tabConfig:
 		return append(out, p.conf.lines(c, p, w, rest)...)
 	}

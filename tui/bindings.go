@@ -24,6 +24,7 @@ func bindings() []*binding {
 		{verb: "follow", keys: []string{"f"}, hint: "follow", where: inLog, help: "follow the log, or stop following", run: follow},
 		{verb: "next match", keys: []string{"n"}, hint: "next", where: inSearch, help: "next line with the text searched for", run: match(1)},
 		{verb: "previous match", keys: []string{"N"}, where: inSearch, help: "previous line with the text searched for", why: needsSearch, run: match(-1)},
+		{verb: "period", keys: []string{"o"}, hint: "period", where: inChart, help: "show the last hour, day, week, month or year", run: choosePeriod},
 		{verb: "start", keys: []string{"s"}, hint: "start", inLog: noHint, where: onApp, many: true, help: "start the app", why: may(core.StartApp), run: startApps},
 		{verb: "stop", keys: []string{"t"}, hint: "stop", where: onJob | onApp | onBackup, many: true, class: disruptive, help: "stop the app; stop a job, or the job on a backup, and undo what it made", why: mayStop, run: askStop},
 		{verb: "restore", keys: []string{"r"}, hint: "restore", where: onBackup, class: destructive, help: "put the app back to what this backup holds", why: mayRestore, run: askRestore},

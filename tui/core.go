@@ -27,6 +27,7 @@ type Core interface {
 	CheckDeploy(a core.Actor, r core.DeployRequest) core.DeployCheck
 	DeployApp(ctx context.Context, a core.Actor, r core.DeployRequest) (core.AppView, core.JobView, error)
 	AppLogs(ctx context.Context, a core.Actor, name string, tail int, follow bool, line func(string)) error
+	AppHistory(ctx context.Context, a core.Actor, name string, period core.Period) (core.HistoryView, error)
 	DoApp(ctx context.Context, a core.Actor, verb core.AppVerb, name string) (core.JobView, error)
 	DeleteApp(ctx context.Context, a core.Actor, name string, o core.DeleteOptions) (core.JobView, error)
 	CheckConfig(a core.Actor, name string, ch core.ConfigChange) core.ConfigCheck

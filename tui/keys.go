@@ -40,6 +40,7 @@ const (
 	onSchedule
 	inVault // the screen of backups, but for its schedules
 	inPlans // the schedules there
+	inChart // figures over a period
 
 	always   scope = 0
 	onObject       = onApp | onJob | onNode | onHost | onItem | onFound | onRecord | onUser | onKey | onWaiting | onToken | onSetting | onBackup | onSchedule
@@ -336,7 +337,7 @@ func (s scope) String() string {
 		return "everywhere"
 	}
 	var names []string
-	for i, n := range []string{"lists", "lists", "tabs", "panes", "logs", "a search in a log", "forms", "apps", "jobs", "nodes", "hosts", "the catalogue", "opened pages", "lists with marks", "found containers", "the audit", "forms", "Access", "people", "keys", "keys that wait", "tokens", "settings", "the list of hosts", "backups", "schedules", "backups", "schedules"} {
+	for i, n := range []string{"lists", "lists", "tabs", "panes", "logs", "a search in a log", "forms", "apps", "jobs", "nodes", "hosts", "the catalogue", "opened pages", "lists with marks", "found containers", "the audit", "forms", "Access", "people", "keys", "keys that wait", "tokens", "settings", "the list of hosts", "backups", "schedules", "backups", "schedules", "charts"} {
 		if s&(1<<i) != 0 && (len(names) == 0 || names[len(names)-1] != n) {
 			names = append(names, n)
 		}

@@ -223,6 +223,33 @@ func (s *scripted) AppLogs(ctx context.Context, _ core.Actor, _ string, _ int, f
 	return ctx.Err()
 }
 
+// AppHistory is a working day: nothing before a quarter of the period, a gap
+// in the middle where the app was stopped, and busy twice.
+func (s *scripted) AppHistory(_ context.Context, _ core.Actor, name string, period core.Period) (core.HistoryView, error) {
+	s.called("AppHistory " + string(period))
+	if s.fail != nil {
+		return core.HistoryView{}, s.fail
+	}
+	points := map[core.Period]int{"hour": 60, "day": 1440, "week": 336, "month": 1440, "year": 1440}[period]
+	to := noon.Truncate(time.Minute)
+	v := core.HistoryView{App: name, Hostname: "adguard", Node: "pve1", Period: period, From: to.Add(-period.Length()), To: to}
+	f := func(x float64) *float64 { return &x }
+	for i := range points {
+		p := core.HistoryPoint{Time: to.Add(-period.Length() * time.Duration(points-1-i) / time.Duration(points))}
+		at := float64(i) / float64(points-1)
+		if at >= 0.2 {
+			p.MaxMem, p.MaxDisk = f(512*float64(mib)), f(8192*float64(mib))
+			if at < 0.5 || at > 0.55 {
+				wave := (1 - math.Cos(at*4*math.Pi)) / 2
+				p.CPU, p.Mem, p.Disk = f(0.01+0.16*wave*wave), f((180+120*wave)*float64(mib)), f((2000+1500*at)*float64(mib))
+				p.NetIn, p.NetOut = f(2000+30000*wave), f(500+90000*wave*wave)
+			}
+		}
+		v.Points = append(v.Points, p)
+	}
+	return v, nil
+}
+
 func (s *scripted) DeleteApp(ctx context.Context, a core.Actor, id string, o core.DeleteOptions) (core.JobView, error) {
 	s.called("DeleteApp")
 	s.mu.Lock()

@@ -1,6 +1,9 @@
 package ui
 
-import "strings"
+import (
+	"math"
+	"strings"
+)
 
 // runs of gauge cells, cut instead of built: gauges are drawn in every row.
 const (
@@ -74,4 +77,79 @@ func (l *Line) Spark(r Role, values []float64, width int) *Line {
 	}
 	l.put(r, string(b), len(values))
 	return l
+}
+
+// Plot draws values (0..1, NaN = not known) as columns of one cell each, so
+// many rows high; the top row comes first. What is known is never blank, what
+// is not always is.
+func (t *Theme) Plot(r Role, values []float64, rows int) []string {
+	out := make([]string, max(0, rows))
+	for y := range out {
+		below := 8 * (rows - 1 - y) // eighths under this row
+		b, blank := make([]byte, 0, 3*len(values)), true
+		for _, v := range values {
+			n := min(eighths(v, rows)-below, 8)
+			if n <= 0 {
+				b = append(b, ' ')
+				continue
+			}
+			b, blank = append(b, sparks[3*n-3:3*n]...), false
+		}
+		l := t.NewLine(len(values))
+		if blank {
+			l.Space(len(values))
+		} else {
+			l.put(r, string(b), len(values))
+		}
+		out[y] = l.String()
+	}
+	return out
+}
+
+// eighths is how high a value stands in rows, in eighths of one; 0 = not known.
+func eighths(v float64, rows int) int {
+	if math.IsNaN(v) {
+		return 0
+	}
+	return max(1, int(max(0, min(1, v))*float64(8*rows)+0.5))
+}
+
+// Axis draws a line with words at its start, its middle and its end; what does
+// not fit beside the others is left out, the middle first.
+func (l *Line) Axis(start, middle, end string, width int) *Line {
+	width = min(width, l.Left())
+	a, m, z := Width(start), Width(middle), Width(end)
+	if a+z+1 > width {
+		return l.Cell(Muted, end, width)
+	}
+	from := l.w
+	rule := func(to int) { // with a blank at either end
+		l.Space(1)
+		if n := from + to - 1 - l.w; n > 0 {
+			l.put(Track, strings.Repeat("─", n), n)
+		}
+		l.To(from + to)
+	}
+	l.Add(Muted, start)
+	if at := (width - m) / 2; m > 0 && at > a+1 && at+m+1 < width-z {
+		rule(at)
+		l.Add(Muted, middle)
+	}
+	rule(width - z)
+	return l.Add(Muted, end)
+}
+
+// Ceiling is the next number from v up that is 1, 2 or 5 with noughts: where a
+// scale ends.
+func Ceiling(v float64) float64 {
+	if !(v > 0) || math.IsInf(v, 0) {
+		return 1
+	}
+	unit := math.Pow(10, math.Floor(math.Log10(v)))
+	for _, n := range []float64{1, 2, 5} {
+		if v <= n*unit*(1+1e-9) {
+			return n * unit
+		}
+	}
+	return 10 * unit
 }
