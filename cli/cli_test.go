@@ -83,9 +83,11 @@ func TestKindsBecomeExitCodes(t *testing.T) {
 }
 
 func TestTablesFitTheTerminal(t *testing.T) {
-	for _, line := range []string{"apps", "nodes", "hosts", "jobs", "job 7", "hosts test lab", "discover", "audit", "config git"} {
+	for _, line := range []string{"apps", "nodes", "hosts", "jobs", "job 7", "hosts test lab", "discover", "audit", "config git", "metrics git"} {
 		for _, width := range []int{0, 200, 120, 80, 60, 40} {
-			got := command(t, lab(), "", line, func(e *Env) { e.Width = width })
+			s := lab()
+			s.points = 12
+			got := command(t, s, "", line, func(e *Env) { e.Width = width })
 			if got.out == "" {
 				t.Fatalf("%s: nothing: %+v", line, got)
 			}

@@ -35,6 +35,7 @@ func TestRefusalsOfTheDomain(t *testing.T) {
 		{core.RoleAdmin, "", "hosts add lab https://127.0.0.1:1", 2, "no credentials are given"},
 		{core.RoleAdmin, "", "app nobody", 3, `there is no app "nobody"`},
 		{core.RoleAdmin, "", "logs nobody", 3, `there is no app "nobody"`},
+		{core.RoleAdmin, "", "metrics nobody", 3, `there is no app "nobody"`},
 		{core.RoleAdmin, "", "start nobody", 3, `there is no app "nobody"`},
 		{core.RoleAdmin, "", "job 99", 3, "there is no job 99"},
 		{core.RoleAdmin, "", "cancel 99", 3, "there is no job 99"},

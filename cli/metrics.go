@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"strconv"
 	"strings"
 	"time"
 
@@ -56,7 +57,7 @@ func (r *run) metricTable(v core.HistoryView) error {
 		if rows > 1 {
 			p = points[i*(len(points)-1)/(rows-1)]
 		}
-		t.add(p.Time.In(r.zone).Format(format), figure(p.CPU, percent), figure(p.Mem, sized), figure(p.Disk, sized), figure(p.NetIn, perSecond), figure(p.NetOut, perSecond))
+		t.add(p.Time.In(r.zone).Format(format), figure(p.CPU, share), figure(p.Mem, sized), figure(p.Disk, sized), figure(p.NetIn, perSecond), figure(p.NetOut, perSecond))
 	}
 	return t.write(r.Out, r.Width)
 }
@@ -67,6 +68,14 @@ func figure(v *float64, word func(float64) string) string {
 		return unknown
 	}
 	return word(*v)
+}
+
+// share is a percentage; of small ones a tenth counts.
+func share(f float64) string {
+	if f < 0.0995 {
+		return strconv.FormatFloat(100*f, 'f', 1, 64) + "%"
+	}
+	return percent(f)
 }
 
 func sized(f float64) string { return size(int64(f)) }

@@ -27,6 +27,7 @@ type scripted struct {
 	found  []core.FoundGuest
 	audits []core.AuditView
 	chain  core.AuditCheck
+	points int // of a history
 	fail   error
 
 	asked    []core.AuditFilter
@@ -50,6 +51,24 @@ func (s *scripted) AppLogs(_ context.Context, _ core.Actor, _ string, _ int, _ b
 	line("listening on :3000")
 	line("ready")
 	return s.fail
+}
+
+// AppHistory is an app made a while into the period, and stopped for a while.
+func (s *scripted) AppHistory(_ context.Context, _ core.Actor, name string, period core.Period) (core.HistoryView, error) {
+	s.done = append(s.done, "metrics "+name+" "+string(period))
+	v := core.HistoryView{App: "gitea-0123abcd", Hostname: "git", Node: "pve1", Period: period, From: noon.Add(-period.Length()), To: noon}
+	f := func(x float64) *float64 { return &x }
+	for i := range s.points {
+		p := core.HistoryPoint{Time: noon.Add(period.Length() * time.Duration(i+1-s.points) / time.Duration(s.points))}
+		if i >= 2 {
+			p.MaxMem, p.MaxDisk = f(2<<30), f(20<<30)
+		}
+		if i >= 2 && i != 4 {
+			p.CPU, p.Mem, p.Disk, p.NetIn, p.NetOut = f(0.0123*float64(i)), f(float64(i)*(100<<20)), f(3<<30), f(0), f(float64(i)*1500)
+		}
+		v.Points = append(v.Points, p)
+	}
+	return v, s.fail
 }
 
 func (s *scripted) AppSecrets(context.Context, core.Actor, string) (map[string]string, error) {

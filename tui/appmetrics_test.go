@@ -164,7 +164,7 @@ func TestColumnsLeaveGaps(t *testing.T) {
 			}
 		}
 	}
-	if fig := s.figures(v.Points); fig.peak != 0.3 || !fig.at.Equal(noon.Add(2*time.Hour)) || fig.now != 0 || math.Abs(fig.mean-0.4/3) > 1e-9 || fig.full != 0.5 {
+	if fig := s.figures(v.Points); fig.peak != 0.3 || !fig.at.Equal(noon.Add(2*time.Hour)) || fig.now != 0 || math.Abs(fig.mean-0.4/3) > 1e-9 || fig.top != 0.5 {
 		t.Errorf("figures: %+v", fig)
 	}
 	if fig := s.figures(v.Points[:3]); !math.IsNaN(fig.now) && fig.now != 0.3 {

@@ -97,8 +97,8 @@ func (p *app) charts(c *Console, w, rows int, gap bool) []string {
 	}
 	wide := w - gutter - 1
 	var out []string
-	plot := func(s series, full float64, label string, rows int) {
-		for i, line := range c.theme.Plot(ui.Chart, s.columns(v, full, wide), rows) {
+	plot := func(s series, top float64, label string, rows int) {
+		for i, line := range c.theme.Plot(ui.Chart, s.columns(v, top, wide), rows) {
 			l := c.theme.NewLine(w)
 			if i > 0 {
 				label = ""
@@ -113,10 +113,10 @@ func (p *app) charts(c *Console, w, rows int, gap bool) []string {
 		f := s.figures(v.Points)
 		out = append(out, p.figureLine(c, w, s, f))
 		label := ""
-		if f.full > 0 {
-			label = s.word(f.full)
+		if f.top > 0 {
+			label = s.word(f.top)
 		}
-		plot(s, f.full, label, rows)
+		plot(s, f.top, label, rows)
 		if gap {
 			out = append(out, "")
 		}
@@ -124,13 +124,13 @@ func (p *app) charts(c *Console, w, rows int, gap bool) []string {
 	in, sent := inSeries(), outSeries()
 	a, b := in.figures(v.Points), sent.figures(v.Points)
 	out = append(out, p.netLine(c, w, a, b))
-	full := max(a.full, b.full) // one scale for both, so that they can be compared
+	top := max(a.top, b.top) // one scale for both, so that they can be compared
 	label := "in"
-	if full > 0 {
-		label += " " + strings.TrimSuffix(ui.Rate(full), "/s")
+	if top > 0 {
+		label += " " + strings.TrimSuffix(ui.Rate(top), "/s")
 	}
-	plot(in, full, label, rows-rows/2)
-	plot(sent, full, "out", rows/2)
+	plot(in, top, label, rows-rows/2)
+	plot(sent, top, "out", rows/2)
 	l := c.theme.NewLine(w)
 	return append(out, p.axis(c, l.Space(gutter), wide).String())
 }
@@ -141,8 +141,8 @@ func (p *app) figureLine(c *Console, w int, s series, f figures) string {
 	l.Space(1).Cell(ui.Heading, s.name, 6)
 	of := ""
 	switch {
-	case s.most != nil && f.full > 0:
-		of = " of " + s.word(f.full)
+	case s.most != nil && f.most > 0:
+		of = " of " + s.word(f.most)
 	case s.name == "CPU":
 		of = " of " + ui.Count(p.view.Cores, "core")
 	}
@@ -204,7 +204,7 @@ func (p *app) sparklines(c *Console, w, h int) []string {
 		now := c.theme.NewLine(left - 7)
 		p.now(c, now, s.said(f.now))
 		l.Space(left - 7 - now.W()).Join(now).Space(1)
-		l.Raw(c.theme.Plot(ui.Chart, s.columns(v, f.full, wide), 1)[0])
+		l.Raw(c.theme.Plot(ui.Chart, s.columns(v, f.top, wide), 1)[0])
 		if w >= 60 {
 			l.Space(2).Add(ui.Muted, "mean ").Right(ui.Text, s.said(f.mean), 6).Space(1).Add(ui.Muted, "peak ").Right(ui.Text, s.said(f.peak), 6)
 		}

@@ -2,6 +2,7 @@ package tui
 
 import (
 	"math"
+	"strconv"
 	"time"
 
 	"proximity/core"
@@ -12,14 +13,14 @@ import (
 type series struct {
 	name string
 	of   func(core.HistoryPoint) *float64 // what is drawn
-	most func(core.HistoryPoint) *float64 // what is full; nil = the scale follows what there is
+	most func(core.HistoryPoint) *float64 // its limit; nil = it has none
 	word func(float64) string
 }
 
 // The series of the tab.
 
 func cpuSeries() series {
-	return series{"CPU", func(p core.HistoryPoint) *float64 { return p.CPU }, nil, ui.Percent}
+	return series{"CPU", func(p core.HistoryPoint) *float64 { return p.CPU }, nil, shareWord}
 }
 
 func memSeries() series {
@@ -49,13 +50,22 @@ func netSeries() series {
 	}, nil, ui.Rate}
 }
 
+// shareWord says small shares more exactly: most apps use next to nothing most of the time.
+func shareWord(v float64) string {
+	if v < 0.0995 {
+		return strconv.FormatFloat(100*v, 'f', 1, 64) + "%"
+	}
+	return ui.Percent(v)
+}
+
 func sizeWord(v float64) string { return ui.Bytes(int64(v)) }
 
 // figures are what a series comes to.
 type figures struct {
 	now, mean, peak float64 // NaN = not known
 	at              time.Time
-	full            float64 // the top of its scale
+	most            float64 // its limit; 0 = there is none, or it is not known
+	top             float64 // of its scale
 }
 
 func (s *series) figures(points []core.HistoryPoint) figures {
@@ -69,7 +79,7 @@ func (s *series) figures(points []core.HistoryPoint) figures {
 			}
 		}
 		if s.most != nil && s.most(p) != nil {
-			f.full = *s.most(p) // it may have grown: the last one counts
+			f.most = *s.most(p) // it may have grown: the last one counts
 		}
 	}
 	if n > 0 {
@@ -80,19 +90,22 @@ func (s *series) figures(points []core.HistoryPoint) figures {
 			f.now = *v
 		}
 	}
-	if s.most == nil {
-		f.full = s.ceiling(f.peak)
-	}
-	f.full = max(f.full, 0)
+	f.top = s.ceiling(f.peak, f.most)
 	return f
 }
 
-// ceiling is where a scale without a limit ends.
-func (s *series) ceiling(peak float64) float64 {
-	if math.IsNaN(peak) {
+// ceiling is where the scale ends: at the limit, or a half, a quarter and so on
+// of it, as long as the peak has room; without a limit at the next round number.
+func (s *series) ceiling(peak, most float64) float64 {
+	switch {
+	case math.IsNaN(peak):
 		return 0
-	}
-	if s.name == "CPU" {
+	case most > 0:
+		for most > 2*peak && most > 1<<20 {
+			most /= 2
+		}
+		return max(most, peak)
+	case s.name == "CPU":
 		return min(1, ui.Ceiling(max(peak, 0.02)))
 	}
 	unit := 1.0
@@ -103,25 +116,18 @@ func (s *series) ceiling(peak float64) float64 {
 }
 
 // columns are the means of w equal parts of the time between from and to, as
-// shares of full; NaN where nothing is known.
-func (s *series) columns(v *core.HistoryView, full float64, w int) []float64 {
+// shares of top; NaN where nothing is known.
+func (s *series) columns(v *core.HistoryView, top float64, w int) []float64 {
 	out, count := make([]float64, w), make([]int, w)
 	step := stepOf(v.Points)
 	span := v.To.Sub(v.From)
-	if span <= 0 || w == 0 {
-		return out
+	if span <= 0 || top <= 0 {
+		v = &core.HistoryView{} // nothing is known
 	}
 	for _, p := range v.Points {
 		x := s.of(p)
 		if x == nil {
 			continue
-		}
-		share := *x
-		switch {
-		case s.most != nil && s.most(p) != nil && *s.most(p) > 0:
-			share /= *s.most(p)
-		case full > 0:
-			share /= full
 		}
 		// The point covers (Time-step, Time]: all columns whose middle is in there, and at least the one it ends in.
 		first := int(math.Ceil(float64(p.Time.Add(-step).Sub(v.From))*float64(w)/float64(span) - 0.5))
@@ -131,7 +137,7 @@ func (s *series) columns(v *core.HistoryView, full float64, w int) []float64 {
 			first = last
 		}
 		for i := max(0, first); i <= min(last, w-1); i++ {
-			out[i] += share
+			out[i] += *x / top
 			count[i]++
 		}
 	}
