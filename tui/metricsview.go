@@ -114,7 +114,7 @@ func (p *app) charts(c *Console, w, rows int, gap bool) []string {
 		out = append(out, p.figureLine(c, w, s, f))
 		label := ""
 		if f.top > 0 {
-			label = s.word(f.top)
+			label = scaleWord(s.word(f.top))
 		}
 		plot(s, f.top, label, rows)
 		if gap {
@@ -127,13 +127,16 @@ func (p *app) charts(c *Console, w, rows int, gap bool) []string {
 	top := max(a.top, b.top) // one scale for both, so that they can be compared
 	label := "in"
 	if top > 0 {
-		label += " " + strings.TrimSuffix(ui.Rate(top), "/s")
+		label += " " + scaleWord(strings.TrimSuffix(ui.Rate(top), "/s"))
 	}
 	plot(in, top, label, rows-rows/2)
 	plot(sent, top, "out", rows/2)
 	l := c.theme.NewLine(w)
 	return append(out, p.axis(c, l.Space(gutter), wide).String())
 }
+
+// scaleWord is the end of a scale without a nought that says nothing.
+func scaleWord(s string) string { return strings.Replace(s, ".0", "", 1) }
 
 // figureLine is the heading of a chart.
 func (p *app) figureLine(c *Console, w int, s series, f figures) string {
