@@ -204,11 +204,12 @@ func TestReasonsAreSentences(t *testing.T) {
 }
 
 // TestOneKeyOneVerb is rule 7: no key has two verbs, but n in a log with a
-// search, n that is "new" whatever is new on a screen, and r, which is "re-"
+// search, n that is "new" whatever is new on a screen, o that is how things are
+// shown, the order of a list and the period of charts, and r, which is "re-"
 // whatever it is on: restore a backup, restart an app, retry a host; and none of
 // the keys that are never bound has one.
 func TestOneKeyOneVerb(t *testing.T) {
-	shared := map[string][]string{"n": {"next match", "adopt", "invite", "add host", "new schedule", "back up now", "new"}, "r": {"restore", "restart", "retry"}}
+	shared := map[string][]string{"n": {"next match", "adopt", "invite", "add host", "new schedule", "back up now", "new"}, "o": {"period", "order"}, "r": {"restore", "restart", "retry"}}
 	seen := map[string]string{}
 	verbs := map[string]bool{}
 	again := scope(0)
