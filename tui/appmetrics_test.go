@@ -80,6 +80,7 @@ func TestMetricsOfAHostThatGoesAway(t *testing.T) {
 	p := c.page().(*app)
 	now := noon.Add(2 * time.Minute)
 	c.now = func() time.Time { return now }
+	expect(t, c, "CPU   2.0% of 2 cores", "peak 17% at 20:33", "in 12K/s")
 	stale := func(is bool) {
 		w := *s.world
 		w.Apps = append([]core.AppView(nil), w.Apps...)
@@ -105,6 +106,16 @@ func TestMetricsOfAHostThatGoesAway(t *testing.T) {
 	if got := text(c); strings.Contains(got, "as of") || s.count("AppHistory day") != 3 {
 		t.Errorf("it is back, and shows\n%s", got)
 	}
+
+	w := *s.world
+	w.Apps = append([]core.AppView(nil), w.Apps...)
+	for i := range w.Apps {
+		if w.Apps[i].ID == p.id {
+			w.Apps[i].Status = core.StatusStopped
+		}
+	}
+	c.take(&w)
+	expect(t, c, "CPU   – of 2 cores", "mean 8.0%", "in – mean")
 
 	s = newScripted()
 	s.fail = &core.Error{Kind: core.ErrConflict, Text: "blog has no container", Hint: "look at its log"}

@@ -1,9 +1,11 @@
 package tui
 
 import (
+	"math"
 	"strings"
 	"time"
 
+	"proximity/core"
 	"proximity/tui/ui"
 )
 
@@ -150,7 +152,7 @@ func (p *app) figureLine(c *Console, w int, s series, f figures) string {
 		of = " of " + ui.Count(p.view.Cores, "core")
 	}
 	now := c.theme.NewLine(18)
-	p.now(c, now, s.said(f.now))
+	p.now(now, s, f)
 	now.Add(ui.Muted, of)
 	l.Join(now).Space(18-now.W()).Space(2).Add(ui.Muted, "mean ").Cell(ui.Text, s.said(f.mean), 7)
 	l.Space(1).Add(ui.Muted, "peak ").Add(ui.Text, s.said(f.peak))
@@ -160,26 +162,54 @@ func (p *app) figureLine(c *Console, w int, s series, f figures) string {
 	return l.String()
 }
 
-// now adds what an app uses now, or used when its host was heard last.
-func (p *app) now(c *Console, l *ui.Line, s string) {
-	if p.metricsTrouble(c) != "" && s != ui.Unknown {
-		l.Add(ui.Stale, "("+s+")")
+// now adds what an app uses now, which the last step of a year does not tell;
+// of an app whose host is away what was recorded last.
+func (p *app) now(l *ui.Line, s series, f figures) {
+	if !p.view.Stale {
+		l.Add(ui.Strong, s.said(p.live(s.name)))
 		return
 	}
-	l.Add(ui.Strong, s)
+	text := s.said(f.now)
+	if text != ui.Unknown {
+		text = "(" + text + ")"
+	}
+	l.Add(ui.Stale, text)
+}
+
+// live is what the world knows of a series; NaN = nothing.
+func (p *app) live(name string) float64 {
+	m := p.view.Metrics
+	if m == nil || p.view.Status != core.StatusRunning {
+		return math.NaN()
+	}
+	switch {
+	case name == "CPU":
+		return m.CPU
+	case name == "MEM":
+		return float64(m.Mem)
+	case name == "DISK":
+		return float64(m.Disk)
+	case m.Net == nil:
+		return math.NaN()
+	case name == "in":
+		return m.Net.In
+	case name == "out":
+		return m.Net.Out
+	}
+	return m.Net.In + m.Net.Out
 }
 
 // netLine is the heading of the network's chart.
 func (p *app) netLine(c *Console, w int, in, out figures) string {
 	l := c.theme.NewLine(w)
 	l.Space(1).Cell(ui.Heading, "NET", 6)
-	s := inSeries()
 	for i, f := range []figures{in, out} {
+		s := []series{inSeries(), outSeries()}[i]
 		if i > 0 {
 			l.Space(3)
 		}
-		l.Add(ui.Muted, []string{"in ", "out "}[i])
-		p.now(c, l, s.said(f.now))
+		l.Add(ui.Muted, s.name+" ")
+		p.now(l, s, f)
 		if w >= normalW {
 			l.Add(ui.Muted, " mean ").Add(ui.Text, s.said(f.mean)).Add(ui.Muted, " peak ").Add(ui.Text, s.said(f.peak))
 		}
@@ -205,7 +235,7 @@ func (p *app) sparklines(c *Console, w, h int) []string {
 		l := c.theme.NewLine(w)
 		l.Space(1).Cell(ui.Heading, strings.ToUpper(s.name), 5)
 		now := c.theme.NewLine(left - 7)
-		p.now(c, now, s.said(f.now))
+		p.now(now, s, f)
 		l.Space(left - 7 - now.W()).Join(now).Space(1)
 		l.Raw(c.theme.Plot(ui.Chart, s.columns(v, f.top, wide), 1)[0])
 		if w >= 60 {

@@ -241,7 +241,7 @@ func (s *scripted) AppHistory(_ context.Context, _ core.Actor, name string, peri
 			p.MaxMem, p.MaxDisk = f(512*float64(mib)), f(8192*float64(mib))
 			if at < 0.5 || at > 0.55 {
 				wave := (1 - math.Cos(at*4*math.Pi)) / 2
-				p.CPU, p.Mem, p.Disk = f(0.01+0.16*wave*wave), f((180+120*wave)*float64(mib)), f((2000+1500*at)*float64(mib))
+				p.CPU, p.Mem, p.Disk = f(0.01+0.16*wave*wave), f((180+120*wave)*float64(mib)), f((5000+1200*at)*float64(mib))
 				p.NetIn, p.NetOut = f(2000+30000*wave), f(500+90000*wave*wave)
 			}
 		}

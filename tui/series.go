@@ -62,7 +62,7 @@ func sizeWord(v float64) string { return ui.Bytes(int64(v)) }
 
 // figures are what a series comes to.
 type figures struct {
-	now, mean, peak float64 // NaN = not known
+	now, mean, peak float64 // NaN = not known; now is the end of the history
 	at              time.Time
 	most            float64 // its limit; 0 = there is none, or it is not known
 	top             float64 // of its scale
