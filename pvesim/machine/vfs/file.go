@@ -111,14 +111,8 @@ func (f *FS) Open(name string, flag int, perm fs.FileMode) (*File, error) {
 	return file, nil
 }
 
-// Name returns the path it was opened with.
-func (h *File) Name() string { return h.name }
-
 // Lock returns the lock that all openings of the file share.
 func (h *File) Lock() *Lock { return &h.node.lock }
-
-// Device returns the device behind the file, or nil.
-func (h *File) Device() Device { return h.node.device }
 
 // Read reads from the offset on.
 func (h *File) Read(b []byte) (int, error) {
