@@ -371,3 +371,32 @@ func TestAppsThatAreNotProtectedAreTold(t *testing.T) {
 		}
 	}
 }
+
+// TestARunSkipsWhatCannotBeBackedUp once, and comes to its end: one app in error
+// must not keep all the others from their next backups.
+func TestARunSkipsWhatCannotBeBackedUp(t *testing.T) {
+	t.Parallel()
+	sim := startSim(t, pvesim.Options{TaskTime: 0.01})
+	r := openRig(t, testConfig(t.TempDir()))
+	r.connect(sim)
+	broken := r.running("adminer", "broken")
+	r.running("adminer", "sound")
+	err := r.store.Update(func(tx *store.Tx) error {
+		return r.changeApp(tx, broken.ID, func(a *app) error { a.fail("delete", "it is not ours any more", "", r.now()); return nil })
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.saved(ScheduleRequest{Name: "nightly", Cron: "0 2 * * *"})
+	run, err := r.RunSchedule(t.Context(), admin, "nightly")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.succeeds(run)
+	if n := strings.Count(r.jobLog(run.ID), "broken: skipped"); n != 1 {
+		t.Errorf("skipped %d times:\n%s", n, r.jobLog(run.ID))
+	}
+	if all, _ := r.Schedules(t.Context(), admin); len(all) != 1 || all[0].OK != 1 || all[0].Skipped != 1 || all[0].LastEnded.IsZero() {
+		t.Errorf("the schedule says %+v", all)
+	}
+}

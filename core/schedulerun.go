@@ -71,7 +71,7 @@ func (c *Core) backUpAll(_ context.Context, r *jobs.Run[runningSchedule]) error 
 	}
 	open := 0
 	for i := range d.Apps {
-		if err := c.backUpOne(r, &d.Apps[i]); err != nil {
+		if err := c.backUpOne(r, i); err != nil {
 			return err
 		}
 		if d.Apps[i].State == "" {
@@ -100,12 +100,13 @@ func (d *runningSchedule) failures() error {
 }
 
 // backUpOne begins the backup of an app, or looks how it went.
-func (c *Core) backUpOne(r *jobs.Run[runningSchedule], a *scheduledApp) error {
+func (c *Core) backUpOne(r *jobs.Run[runningSchedule], i int) error {
+	a := &r.Data.Apps[i]
 	if a.State != "" {
 		return nil
 	}
 	if a.Job == 0 {
-		return c.beginOne(r, a)
+		return c.beginOne(r, i)
 	}
 	j, err := c.engine.Get(a.Job)
 	if err != nil && !errors.Is(err, jobs.ErrNotFound) {
@@ -127,12 +128,14 @@ func (c *Core) backUpOne(r *jobs.Run[runningSchedule], a *scheduledApp) error {
 }
 
 // beginOne enqueues the backup of an app. While another job works on the app
-// its turn comes later; an app that cannot be backed up is skipped.
-func (c *Core) beginOne(r *jobs.Run[runningSchedule], a *scheduledApp) error {
+// its turn comes later; an app that cannot be backed up is skipped. The app is
+// looked up anew after every Save: one that fails puts the whole list back to
+// what is stored.
+func (c *Core) beginOne(r *jobs.Run[runningSchedule], i int) error {
 	d := r.Data
 	occupied := false
 	err := c.store.View(func(tx *store.Tx) (err error) { // before anything is written: this is asked every few seconds
-		_, occupied, err = c.engine.Busy(tx, a.ID)
+		_, occupied, err = c.engine.Busy(tx, d.Apps[i].ID)
 		return err
 	})
 	if err != nil || occupied {
@@ -143,7 +146,7 @@ func (c *Core) beginOne(r *jobs.Run[runningSchedule], a *scheduledApp) error {
 		if err != nil {
 			return err
 		}
-		by := housekeeper()
+		a, by := &d.Apps[i], housekeeper()
 		b, job, err := c.backupTx(tx, by, a.ID, backupOrder{BackupRequest: BackupRequest{Mode: s.Mode, Compress: s.Compress, Storage: s.Storage},
 			Why: "schedule " + s.Name, By: by.User, Schedule: s.ID})
 		if err != nil {
@@ -152,6 +155,7 @@ func (c *Core) beginOne(r *jobs.Run[runningSchedule], a *scheduledApp) error {
 		a.Job, a.Backup = job.ID, b.ID
 		return nil
 	})
+	a := &d.Apps[i]
 	var busy *jobs.BusyError
 	switch {
 	case err == nil:
