@@ -167,10 +167,18 @@ func TestWhoLeavesHandsTheirAppsOver(t *testing.T) {
 	ann := c.somebody(t, "ann", RoleUser)
 	c.somebody(t, "bob", RoleUser)
 	err := c.store.Update(func(tx *store.Tx) error {
-		return c.putApp(tx, app{ID: "adminer-00000001", CatalogID: "adminer", Hostname: "annas", Owner: "ann", Status: StatusRunning})
+		for i, name := range []string{"annas", "annas-other"} {
+			if err := c.putApp(tx, app{ID: fmt.Sprintf("adminer-0000000%d", i+1), CatalogID: "adminer", Hostname: name, Owner: "ann", Status: StatusRunning}); err != nil {
+				return err
+			}
+		}
+		return nil
 	})
 	if err != nil {
 		t.Fatal(err)
+	}
+	if err := c.RemoveUser(t.Context(), admin, "ann", ""); err == nil || !strings.HasPrefix(err.Error(), "ann owns annas, annas-other (") {
+		t.Errorf("whose apps are left: %v", err)
 	}
 	tokens, _ := c.StartLogin(t.Context(), ann)
 	personal, err := c.CreateToken(t.Context(), ann, "x", ScopeAdmin, 0)

@@ -179,7 +179,11 @@ func (c *Core) inherit(tx *store.Tx, u user, heir string) error {
 		return nil
 	}
 	if heir == "" || heir == u.Name {
-		return &Error{Kind: ErrConflict, Text: fmt.Sprintf("%s owns %d apps (%s, …)", u.Name, len(left), left[0].Hostname), Hint: "hand them over: `users remove " + u.Name + " --apps-to NAME`, or delete them first"}
+		var names []string
+		for _, rec := range left {
+			names = append(names, rec.Hostname)
+		}
+		return &Error{Kind: ErrConflict, Text: u.Name + " owns " + listed(names, 10), Hint: "hand them over: `users remove " + u.Name + " --apps-to NAME`, or delete them first"}
 	}
 	if _, err := c.userNamed(tx, heir); err != nil {
 		return err

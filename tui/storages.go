@@ -106,11 +106,11 @@ const (
 func newStorages() *ui.Table {
 	return ui.NewTable(
 		ui.Column{Title: "STORAGE", Width: 12, Flex: true, Most: 24, Sorts: true},
-		ui.Column{Title: "WHERE", Width: 18, Flex: true, Most: 28, Drop: 3, Sorts: true},
+		ui.Column{Title: "WHERE", Width: 18, Flex: true, Most: 28, Drop: 1, Sorts: true},
 		ui.Column{Title: "TYPE", Width: 8, Drop: 4},
 		ui.Column{Title: "USED", Width: 21, Sorts: true},
-		ui.Column{Title: "OF", Width: 5, Right: true, Drop: 2},
-		ui.Column{Title: "BACKUPS", Width: 7, Right: true, Drop: 1, Sorts: true},
+		ui.Column{Title: "OF", Width: 5, Right: true, Drop: 3},
+		ui.Column{Title: "BACKUPS", Width: 7, Right: true, Drop: 2, Sorts: true},
 		ui.Column{Title: "SIZE", Width: 5, Right: true, Drop: 5, Sorts: true},
 	)
 }

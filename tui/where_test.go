@@ -60,3 +60,15 @@ func TestStepsAreNamedInFull(t *testing.T) {
 	}
 	expect(t, at(t, s, look{}, []string{"6", "enter"}), "wait, in case somebody changes their mind ")
 }
+
+// TestStoragesOfTheSameName are told apart on narrow terminals, too: every node
+// has a "local".
+func TestStoragesOfTheSameName(t *testing.T) {
+	for _, w := range []int{60, 80, 120} {
+		s := newScripted()
+		for i := range s.world.Nodes {
+			s.world.Nodes[i].Storages = append(s.world.Nodes[i].Storages, core.StorageView{Name: "local", Type: "dir", Content: []string{"backup"}, Used: 1 << 30, Total: 1 << 36, Active: true})
+		}
+		expect(t, at(t, s, look{w: w, h: 24}, []string{"5", "right", "right", "right"}), "homelab, pve1", "homelab, pve3")
+	}
+}
