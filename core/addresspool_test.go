@@ -11,6 +11,7 @@ import (
 )
 
 func TestTheAddressPoolHandsOutWhatIsFree(t *testing.T) {
+	t.Parallel()
 	set := Settings{Subnet: "10.1.0.0/29", Gateway: "10.1.0.1", Reserved: []string{"10.1.0.2-10.1.0.3", "10.1.0.5"}}
 	p, err := set.pool()
 	if err != nil {
@@ -57,6 +58,7 @@ func (r *rig) static(sim *pvesim.Cluster) {
 }
 
 func TestStaticAddressesAreHandedOutAndGivenBack(t *testing.T) {
+	t.Parallel()
 	sim := startSim(t, pvesim.Options{TaskTime: 0.01})
 	r := openRig(t, testConfig(t.TempDir()))
 	r.connect(sim)

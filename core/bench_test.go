@@ -106,6 +106,7 @@ func BenchmarkDeploys(b *testing.B) {
 }
 
 func TestOneRequestPerHostAndRefreshHoweverManyLook(t *testing.T) {
+	t.Parallel()
 	sim := startSim(t, pvesim.Options{Guests: 200})
 	r := openRig(t, testConfig(t.TempDir()))
 	r.connect(sim)

@@ -19,6 +19,7 @@ const appsAtOnce = 8
 // docker, compose files, variables, healthchecks, probes and ports are as they would be, but no image runs.
 // PROXIMITY_CATALOG=1 does all of them, a list of ids some.
 func TestEveryAppDeploys(t *testing.T) {
+	t.Parallel()
 	which := os.Getenv("PROXIMITY_CATALOG")
 	if which == "" {
 		t.Skip("make test-catalog runs it")

@@ -40,6 +40,7 @@ func ownFolder(t *testing.T) (Config, func(file, text string)) {
 }
 
 func TestAdminsReloadTheCatalogue(t *testing.T) {
+	t.Parallel()
 	cfg, write := ownFolder(t)
 	write("one.json", small("one", ""))
 	write("two.json", small("two", ""))
@@ -112,6 +113,7 @@ func (r *rig) audited(t *testing.T, action string) []auditRecord {
 
 // What was sound at the last start is not checked again: the record of it fits what is there.
 func TestSecondStartRemembersWhatWasSound(t *testing.T) {
+	t.Parallel()
 	cfg, write := ownFolder(t)
 	write("one.json", small("one", ""))
 	write("two.json", small("two", `, "prots": []`))
@@ -136,6 +138,7 @@ func TestSecondStartRemembersWhatWasSound(t *testing.T) {
 }
 
 func TestItemsFitWhereThereIsRoom(t *testing.T) {
+	t.Parallel()
 	it := CatalogueItem{MinMemoryMB: 2048, MinDiskGB: 20}
 	got := it.FitsOn([]NodeView{
 		{Host: "lab", Name: "roomy", State: "online", FreeMB: 2048, FreeDiskGB: 20, FreeStorage: "zfs"},
@@ -158,6 +161,7 @@ func TestItemsFitWhereThereIsRoom(t *testing.T) {
 
 // A password that the manifest shows is told to one of the app's own people once, and never logged.
 func TestFirstPasswordsAreShownOnce(t *testing.T) {
+	t.Parallel()
 	sim := startSim(t, pvesim.Options{TaskTime: 0.002})
 	r := openRig(t, testConfig(t.TempDir()))
 	r.connect(sim)
@@ -231,6 +235,7 @@ func BenchmarkCatalogue(b *testing.B) {
 
 // What no browser opens is told its address without a scheme, and so are its people.
 func TestAnAppThatIsNoPageHasHostAndPort(t *testing.T) {
+	t.Parallel()
 	sim := startSim(t, pvesim.Options{TaskTime: 0.01})
 	r := openRig(t, testConfig(t.TempDir()))
 	r.connect(sim)

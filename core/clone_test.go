@@ -124,6 +124,7 @@ func (r *rig) twins(sim *pvesim.Cluster, source, copied AppView) {
 }
 
 func TestCloningARunningAppGivesASecondOne(t *testing.T) {
+	t.Parallel()
 	sim := startSim(t, pvesim.Options{TaskTime: 0.01})
 	r := openRig(t, testConfig(t.TempDir()))
 	r.connect(sim)
@@ -145,6 +146,7 @@ func TestCloningARunningAppGivesASecondOne(t *testing.T) {
 }
 
 func TestCloningAStoppedApp(t *testing.T) {
+	t.Parallel()
 	sim := startSim(t, pvesim.Options{TaskTime: 0.01})
 	r := openRig(t, testConfig(t.TempDir()))
 	r.connect(sim)
@@ -172,6 +174,7 @@ func TestCloningAStoppedApp(t *testing.T) {
 var thick = pvesim.Storage{Name: "thick", Type: "lvm", Content: []string{"rootdir"}, GB: 5000}
 
 func TestAStorageWithoutSnapshotsWantsTheSourceStopped(t *testing.T) {
+	t.Parallel()
 	sim := startSim(t, pvesim.Options{TaskTime: 0.01, Storages: []pvesim.Storage{thick}})
 	r := openRig(t, testConfig(t.TempDir()))
 	r.connect(sim)
@@ -205,6 +208,7 @@ func TestAStorageWithoutSnapshotsWantsTheSourceStopped(t *testing.T) {
 }
 
 func TestACopyGoesToAnotherNodeOnlyWithItsStorage(t *testing.T) {
+	t.Parallel()
 	shared := pvesim.Storage{Name: "ceph", Type: "rbd", Content: []string{"rootdir"}, Shared: true, GB: 9000}
 	sim := startSim(t, pvesim.Options{TaskTime: 0.01, Storages: []pvesim.Storage{shared}})
 	r := openRig(t, testConfig(t.TempDir()))
@@ -237,6 +241,7 @@ func TestACopyGoesToAnotherNodeOnlyWithItsStorage(t *testing.T) {
 }
 
 func TestAClonesFailureLeavesTheSourceAsItWas(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct{ name, method, path, do, says string }{
 		{"the copy fails half-way", "POST", "/nodes/*/lxc/*/clone", "fail-task:clone failed: I/O error", "I/O error"},
 		{"the snapshot fails", "POST", "/nodes/*/lxc/*/snapshot", "fail-task:lvcreate failed", "lvcreate failed"},
@@ -276,6 +281,7 @@ func TestAClonesFailureLeavesTheSourceAsItWas(t *testing.T) {
 // A copy in the making is told from a stranger's container that took its
 // number, whatever that stranger copied from ours.
 func TestWhatIsNotOurCopyIsNeverDestroyed(t *testing.T) {
+	t.Parallel()
 	c := &Core{installation: "one"}
 	a := app{ID: "adminer-00000001", MAC: "02:00:00:00:00:01", Status: StatusCloning}
 	mark, other := c.mark(a), c.mark(app{ID: "adminer-00000002"})
@@ -305,6 +311,7 @@ func TestWhatIsNotOurCopyIsNeverDestroyed(t *testing.T) {
 }
 
 func TestTheCopyOfAnAdoptedAppIsOurs(t *testing.T) {
+	t.Parallel()
 	sim := startSim(t, pvesim.Options{TaskTime: 0.01, Nodes: 1, Guests: 4})
 	r := openRig(t, testConfig(t.TempDir()))
 	r.connect(sim)

@@ -185,6 +185,7 @@ func whole(t *testing.T, sim *pvesim.Cluster, data, hostname string) {
 // TestKilledAtEveryStepOfADeploy kills a real process; the trials, which take
 // the power from a core in this one, do the same for every workflow and call.
 func TestKilledAtEveryStepOfADeploy(t *testing.T) {
+	t.Parallel()
 	var steps []string
 	{
 		c := &Core{}

@@ -15,6 +15,7 @@ import (
 // after it was done. It takes minutes: `make test-faults` runs it; the ordinary
 // tests cut every kind of call once.
 func TestCutAtEveryCallByNumber(t *testing.T) {
+	t.Parallel()
 	if os.Getenv("PROXIMITY_FAULTS") == "" {
 		t.Skip("make test-faults runs it")
 	}

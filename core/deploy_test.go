@@ -14,6 +14,7 @@ import (
 )
 
 func TestDeployedAppRunsAndAnswersOnItsPort(t *testing.T) {
+	t.Parallel()
 	sim := startSim(t, pvesim.Options{TaskTime: 0.01})
 	r := openRig(t, testConfig(t.TempDir()))
 	r.connect(sim)
@@ -44,6 +45,7 @@ func TestDeployedAppRunsAndAnswersOnItsPort(t *testing.T) {
 }
 
 func TestDeployRefusesWrongInput(t *testing.T) {
+	t.Parallel()
 	sim := startSim(t, pvesim.Options{TaskTime: 0.01, NodeMemoryMB: 8192, NodeDiskGB: 200})
 	r := openRig(t, testConfig(t.TempDir()))
 	r.connect(sim)
@@ -111,6 +113,7 @@ func TestDeployRefusesWrongInput(t *testing.T) {
 }
 
 func TestOthersCannotDeployOrSee(t *testing.T) {
+	t.Parallel()
 	sim := startSim(t, pvesim.Options{TaskTime: 0.01})
 	r := openRig(t, testConfig(t.TempDir()))
 	r.connect(sim)
@@ -147,6 +150,7 @@ func TestOthersCannotDeployOrSee(t *testing.T) {
 }
 
 func TestFollowedLogsLeaveRoomForDeploys(t *testing.T) {
+	t.Parallel()
 	sim := startSim(t, pvesim.Options{TaskTime: 0.01, Nodes: 1, NodeMemoryMB: 64 << 10})
 	r := openRig(t, testConfig(t.TempDir()))
 	r.connect(sim)
@@ -238,6 +242,7 @@ func TestTwoHundredDeploysAtOnce(t *testing.T) {
 }
 
 func TestMemoryIsNeverPromisedTwice(t *testing.T) {
+	t.Parallel()
 	sim := startSim(t, pvesim.Options{TaskTime: 1, Nodes: 2, NodeMemoryMB: 10240})
 	r := openRig(t, testConfig(t.TempDir()))
 	r.connect(sim)
@@ -274,6 +279,7 @@ func TestMemoryIsNeverPromisedTwice(t *testing.T) {
 }
 
 func TestDeployWaitsForAHostThatGoesAway(t *testing.T) {
+	t.Parallel()
 	sim := startSim(t, pvesim.Options{TaskTime: 0.05})
 	r := openRig(t, testConfig(t.TempDir()))
 	r.connect(sim)
@@ -300,6 +306,7 @@ func TestDeployWaitsForAHostThatGoesAway(t *testing.T) {
 }
 
 func TestPrivilegeErrorFailsAtOnceAndLeavesNothing(t *testing.T) {
+	t.Parallel()
 	sim := startSim(t, pvesim.Options{TaskTime: 0.01})
 	r := openRig(t, testConfig(t.TempDir()))
 	r.connect(sim)
@@ -320,6 +327,7 @@ func TestPrivilegeErrorFailsAtOnceAndLeavesNothing(t *testing.T) {
 }
 
 func TestClassifyNeverRetriesWhatCannotPass(t *testing.T) {
+	t.Parallel()
 	for kind, want := range map[error]string{
 		pve.ErrUnreachable: "wait", pve.ErrTimeout: "retry", pve.ErrLocked: "retry", pve.ErrNoQuorum: "retry", pve.ErrBusy: "retry", pve.ErrTaskLost: "retry", pve.ErrChanged: "retry",
 		pve.ErrPermission: "fatal", pve.ErrParameter: "fatal", pve.ErrAuth: "fatal", pve.ErrCertificate: "wait", pve.ErrHostKey: "wait",
@@ -334,6 +342,7 @@ func TestClassifyNeverRetriesWhatCannotPass(t *testing.T) {
 
 // What to do about a failure is shown beside it: it must not be in it as well.
 func TestAFailureSaysItsHintOnce(t *testing.T) {
+	t.Parallel()
 	why := &Error{Kind: ErrFailed, Text: "node pve1 offers no alpine template", Hint: "run `pveam update` on the node"}
 	for err, text := range map[error]string{
 		why:                                  "node pve1 offers no alpine template",
@@ -363,6 +372,7 @@ func TestAFailureSaysItsHintOnce(t *testing.T) {
 }
 
 func TestAppsAreStoppedStartedRestartedAndDeleted(t *testing.T) {
+	t.Parallel()
 	sim := startSim(t, pvesim.Options{TaskTime: 0.01})
 	r := openRig(t, testConfig(t.TempDir()))
 	r.connect(sim)
@@ -401,6 +411,7 @@ func TestAppsAreStoppedStartedRestartedAndDeleted(t *testing.T) {
 }
 
 func TestDeleteNeverTouchesAContainerThatIsNotOurs(t *testing.T) {
+	t.Parallel()
 	sim := startSim(t, pvesim.Options{TaskTime: 0.01})
 	r := openRig(t, testConfig(t.TempDir()))
 	r.connect(sim)

@@ -27,6 +27,7 @@ func finds(t testing.TB, list []Finding, about, name, state string) Finding {
 }
 
 func TestTheDoctorSaysWhatIsWrong(t *testing.T) {
+	t.Parallel()
 	ahead := time.Now
 	sim := startSim(t, pvesim.Options{TaskTime: 0.01, Now: func() time.Time { return ahead().Add(time.Minute) }})
 	data := t.TempDir()
@@ -95,6 +96,7 @@ func TestTheDoctorSaysWhatIsWrong(t *testing.T) {
 }
 
 func TestADataFolderIsExaminedWithoutBeingOpened(t *testing.T) {
+	t.Parallel()
 	empty := t.TempDir()
 	finds(t, CheckData(filepath.Join(empty, "nowhere")), "here", "data folder", FindingFail)
 	if err := os.Chmod(empty, 0o755); err != nil {

@@ -52,6 +52,7 @@ func (tr trial) cells(t *testing.T) []cell {
 // fault: what can pass passes, what cannot fails at once with a reason and a
 // way out, and in both cases all is in order.
 func TestEveryFaultEndsInANamedState(t *testing.T) {
+	t.Parallel()
 	rows := trials()
 	if !faultsWanted() { // then only what happens most: the connection is cut during a deploy
 		rows = deployTrials()

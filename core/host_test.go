@@ -44,6 +44,7 @@ func yes() *bool { b := true; return &b }
 func no() *bool  { b := false; return &b }
 
 func TestSeveralHostsHaveOneDefault(t *testing.T) {
+	t.Parallel()
 	lab, attic := startSim(t, pvesim.Options{TaskTime: 0.01}), startSim(t, pvesim.Options{TaskTime: 0.01, Nodes: 1, Seed: 7})
 	r := openRig(t, testConfig(t.TempDir()))
 	r.connect(lab)
@@ -104,6 +105,7 @@ func TestSeveralHostsHaveOneDefault(t *testing.T) {
 }
 
 func TestADisabledHostIsLeftAlone(t *testing.T) {
+	t.Parallel()
 	sim := startSim(t, pvesim.Options{TaskTime: 0.01})
 	r := openRig(t, testConfig(t.TempDir()))
 	r.connect(sim)
@@ -216,6 +218,7 @@ func TestAHostIsNotRenamedUnderAJob(t *testing.T) {
 }
 
 func TestAHostIsReachedAnotherWay(t *testing.T) {
+	t.Parallel()
 	sim, other := startSim(t, pvesim.Options{TaskTime: 0.01}), startSim(t, pvesim.Options{Seed: 9, Password: "secret"})
 	r := openRig(t, testConfig(t.TempDir()))
 	r.connect(sim)
@@ -249,6 +252,7 @@ func TestAHostIsReachedAnotherWay(t *testing.T) {
 }
 
 func TestAnotherNodeAnswersWhenTheConfiguredOneIsGone(t *testing.T) {
+	t.Parallel()
 	sim := startSim(t, pvesim.Options{TaskTime: 0.01})
 	r := openRig(t, testConfig(t.TempDir()))
 	r.connect(sim)
@@ -271,6 +275,7 @@ func TestAnotherNodeAnswersWhenTheConfiguredOneIsGone(t *testing.T) {
 }
 
 func TestAChangedKeyStopsEverythingUntilItIsAccepted(t *testing.T) {
+	t.Parallel()
 	sim := startSim(t, pvesim.Options{TaskTime: 0.01})
 	r := openRig(t, testConfig(t.TempDir()))
 	r.connect(sim)
@@ -347,6 +352,7 @@ func TestAChangedKeyStopsEverythingUntilItIsAccepted(t *testing.T) {
 // TestThePinnedKeyAnswersAgain: whoever stood in between is gone, and nobody has
 // to accept their key to go on.
 func TestThePinnedKeyAnswersAgain(t *testing.T) {
+	t.Parallel()
 	h := host{Name: "lab", Fingerprint: "AA:01", SSHPins: map[string]string{"pve1": "SHA256:own"}, Changed: []KeyChange{
 		{Kind: "certificate", Known: "AA:01", Shown: "BB:02"}, {Kind: "ssh", Node: "pve1", Known: "SHA256:own", Shown: "SHA256:other"}}}
 	if err := h.trust([]string{"aa:01"}); err == nil || len(h.Changed) != 2 {

@@ -40,6 +40,7 @@ func writeV0(tx *store.Tx) error {
 }
 
 func TestAFileWithoutNumbersGetsThem(t *testing.T) {
+	t.Parallel()
 	data, err := os.ReadFile("testdata/v0.db")
 	if err != nil {
 		t.Fatal(err)
@@ -77,6 +78,7 @@ func TestAFileWithoutNumbersGetsThem(t *testing.T) {
 
 // Run with WRITE_TESTDATA=1 to write testdata/v0.db again.
 func TestWriteOldFile(t *testing.T) {
+	t.Parallel()
 	if os.Getenv("WRITE_TESTDATA") == "" {
 		t.Skip("only to make testdata")
 	}

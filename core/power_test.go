@@ -85,6 +85,7 @@ func (w *bench) again(t *testing.T, p *power) {
 // TestPowerGoesAtEveryStep takes the power away at the begin and the end of
 // every step: after the restart all ends as if nothing had been.
 func TestPowerGoesAtEveryStep(t *testing.T) {
+	t.Parallel()
 	var points atomic.Int32
 	t.Run("all", func(t *testing.T) {
 		for _, tr := range trials() {
@@ -150,6 +151,7 @@ func (tr trial) steps(t *testing.T) (begun, ended []string) {
 // TestPowerGoesAtEveryCall takes the power away the moment Proxmox receives a
 // changing call, for every one: it is carried out, its answer reaches nobody.
 func TestPowerGoesAtEveryCall(t *testing.T) {
+	t.Parallel()
 	if !faultsWanted() {
 		t.Skip("make test-faults runs it")
 	}

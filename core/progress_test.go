@@ -3,6 +3,7 @@ package core
 import "testing"
 
 func TestMeterReadsRealProgress(t *testing.T) {
+	t.Parallel()
 	var m meter
 	for _, c := range []struct {
 		line       string

@@ -29,6 +29,7 @@ func times(list ...string) []time.Time {
 
 // The cases are worked by hand from Proxmox's rules.
 func TestRetentionCountsAsProxmoxDoes(t *testing.T) {
+	t.Parallel()
 	days := times("2026-11-22 09:00", "2026-11-22 05:00", "2026-11-21 05:00", "2026-11-20 05:00", "2026-11-20 01:00")
 	rome, err := time.LoadLocation("Europe/Rome")
 	if err != nil {

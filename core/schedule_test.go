@@ -169,6 +169,7 @@ func TestAScheduleWaitsForABusyApp(t *testing.T) {
 // The last good backup of an app stays, whatever the rules say, and so does what
 // others made.
 func TestThePruneNeverTakesTheLast(t *testing.T) {
+	t.Parallel()
 	now := time.Date(2026, 11, 27, 12, 0, 0, 0, time.UTC)
 	day := func(n int) time.Time { return now.AddDate(0, 0, -n) }
 	b := func(id uint64, at time.Time, change ...func(*backup)) backup {

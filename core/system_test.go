@@ -24,6 +24,7 @@ func debianApp(t *testing.T) catalog.Source {
 }
 
 func TestAnAppThatWantsDebianGetsIt(t *testing.T) {
+	t.Parallel()
 	sim := startSim(t, pvesim.Options{TaskTime: 0.01})
 	cfg := testConfig(t.TempDir())
 	cfg.Catalogue = []catalog.Source{debianApp(t)}
@@ -47,6 +48,7 @@ func TestAnAppThatWantsDebianGetsIt(t *testing.T) {
 // The AppArmor fault of late 2025 keeps every container inside from starting;
 // the documented change of the profile mends it, where we are root.
 func TestTheAppArmorFaultIsMended(t *testing.T) {
+	t.Parallel()
 	sim := startSim(t, pvesim.Options{TaskTime: 0.05})
 	r := openRig(t, testConfig(t.TempDir()))
 	r.connect(sim)

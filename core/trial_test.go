@@ -180,6 +180,7 @@ func faultsWanted() bool { return os.Getenv("PROXIMITY_FAULTS") != "" }
 // TestCancelledAtEveryStep cancels at the begin of every step: the job ends
 // cancelled with all undone, or it was past that and ends well.
 func TestCancelledAtEveryStep(t *testing.T) {
+	t.Parallel()
 	var points, undone atomic.Int32
 	t.Run("all", func(t *testing.T) {
 		for _, tr := range trials() {

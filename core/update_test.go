@@ -70,6 +70,7 @@ func image(t testing.TB, sim *pvesim.Cluster, app AppView) string {
 }
 
 func TestAnAppIsUpdatedToANewRevision(t *testing.T) {
+	t.Parallel()
 	sim := startSim(t, pvesim.Options{TaskTime: 0.01})
 	r := openRig(t, testConfig(t.TempDir()))
 	r.connect(sim)
@@ -143,6 +144,7 @@ func TestAnAppIsUpdatedToANewRevision(t *testing.T) {
 }
 
 func TestAnUpdateWhoseProbeFailsGoesBack(t *testing.T) {
+	t.Parallel()
 	sim := startSim(t, pvesim.Options{TaskTime: 0.005})
 	r := openRig(t, testConfig(t.TempDir()))
 	r.connect(sim)
@@ -169,6 +171,7 @@ func TestAnUpdateWhoseProbeFailsGoesBack(t *testing.T) {
 }
 
 func TestAnUpdateThatChangedTheDataGoesBackToItsBackup(t *testing.T) {
+	t.Parallel()
 	sim := startSim(t, pvesim.Options{TaskTime: 0.005})
 	r := openRig(t, testConfig(t.TempDir()))
 	r.connect(sim)
@@ -212,6 +215,7 @@ func TestAnUpdateThatChangedTheDataGoesBackToItsBackup(t *testing.T) {
 }
 
 func TestAnUpdateWithoutAWayBackNamesItsBackup(t *testing.T) {
+	t.Parallel()
 	sim := startSim(t, pvesim.Options{TaskTime: 0.005})
 	r := openRig(t, testConfig(t.TempDir()))
 	r.connect(sim)
@@ -240,6 +244,7 @@ func TestAnUpdateWithoutAWayBackNamesItsBackup(t *testing.T) {
 }
 
 func TestNewerImagesAreLookedUpWhereThatCanBe(t *testing.T) {
+	t.Parallel()
 	sim := startSim(t, pvesim.Options{TaskTime: 0.01})
 	r := openRig(t, testConfig(t.TempDir()))
 	r.connect(sim)
@@ -271,6 +276,7 @@ func TestNewerImagesAreLookedUpWhereThatCanBe(t *testing.T) {
 }
 
 func TestStepsThatNeedAPersonWaitForOne(t *testing.T) {
+	t.Parallel()
 	sim := startSim(t, pvesim.Options{TaskTime: 0.01})
 	r := openRig(t, testConfig(t.TempDir()))
 	r.connect(sim)

@@ -109,6 +109,7 @@ func documentedToken(t *testing.T, sim *pvesim.Cluster) (id, secret string) {
 // A token for the API and a key that may do nothing but run Proximity's own
 // commands on its own containers: the least that is needed is enough.
 func TestATokenAndARestrictedKeyAreEnough(t *testing.T) {
+	t.Parallel()
 	sim := startSim(t, pvesim.Options{TaskTime: 0.01, Nodes: 1, Guests: 3})
 	r := openRig(t, testConfig(t.TempDir()))
 	script, err := r.HostWrapper(admin)
