@@ -94,7 +94,7 @@ func newRig(tb testing.TB, change func(*Options), prepare ...func(*Server)) *rig
 		tb.Fatal(err)
 	}
 	tb.Cleanup(func() {
-		end, stop := context.WithTimeout(context.Background(), 10*time.Second)
+		end, stop := context.WithTimeout(context.Background(), patience)
 		defer stop()
 		if err := r.Shutdown(end); err != nil {
 			tb.Error(err)
@@ -263,16 +263,19 @@ func (k *console) wait() int {
 	select {
 	case err := <-k.ended:
 		return exitCode(k.tb, err)
-	case <-time.After(10 * time.Second):
+	case <-time.After(patience):
 		k.tb.Fatalf("the console did not end; it shows\n%s", k.text(80, 24))
 	}
 	return -1
 }
 
+// patience is how long a test waits for what must come.
+const patience = time.Minute
+
 // until waits for a condition.
 func until(tb testing.TB, what string, ok func() bool) {
 	tb.Helper()
-	for end := time.Now().Add(10 * time.Second); !ok(); {
+	for end := time.Now().Add(patience); !ok(); {
 		if time.Now().After(end) {
 			tb.Fatalf("%q never came", what)
 		}

@@ -294,7 +294,7 @@ func TestAHandshakeThatDoesNotComeIsNotWaitedFor(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	_ = c.SetReadDeadline(time.Now().Add(10 * time.Second))
+	_ = c.SetReadDeadline(time.Now().Add(5 * time.Second))
 	if _, err := io.Copy(io.Discard, c); err != nil {
 		t.Errorf("the server still waits: %v", err)
 	}
@@ -367,7 +367,7 @@ func TestADeadListenerEndsTheServer(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), "no longer listens") {
 			t.Errorf("ended with %v", err)
 		}
-	case <-time.After(10 * time.Second):
+	case <-time.After(patience):
 		t.Fatal("nobody noticed")
 	}
 }

@@ -130,7 +130,7 @@ func TestASessionEndsWithItsChannel(t *testing.T) {
 	_ = k.s.Close()
 	select {
 	case <-ended:
-	case <-time.After(10 * time.Second):
+	case <-time.After(patience):
 		t.Fatal("the program outlives its terminal")
 	}
 	until(t, "no session", func() bool { r.mu.Lock(); defer r.mu.Unlock(); return len(r.users) == 0 })
@@ -249,7 +249,7 @@ func TestAClientThatDoesNotReadIsDropped(t *testing.T) {
 	}
 	select {
 	case <-dropped:
-	case <-time.After(10 * time.Second):
+	case <-time.After(patience):
 		t.Fatal("the client is still there")
 	}
 	other.typed("x")
@@ -385,7 +385,7 @@ func TestCommandsEndWhenTheServerDoes(t *testing.T) {
 		t.Fatal(err)
 	}
 	until(t, "a session", func() bool { r.mu.Lock(); defer r.mu.Unlock(); return r.users["admin"] == 1 })
-	end, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	end, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	if err := r.Shutdown(end); err != nil {
 		t.Error(err)
