@@ -68,7 +68,7 @@ func (e *Engine) cmdRun(p *unix.Proc, args []string) int {
 		p.Outf("%s\n", c.ID)
 		return 0
 	}
-	e.follow(p, []*Container{c}, logOptions{follow: true}, func(*Container, LogLine) string { return "" })
+	e.follow(p, []*Container{c}, logOptions{follow: true, tail: -1}, func(*Container, LogLine) string { return "" })
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	code := c.ExitCode
