@@ -66,7 +66,7 @@ ifneq ($(RACE),)
 endif
 
 test-faults:
-	PROXIMITY_FAULTS=1 $(GO) test -count=1 -timeout 3h -run 'Cut|Killed|Cancelled|PowerGoes|EveryFault' -v ./core | grep -vE '^ *(===|--- PASS)'
+	PROXIMITY_FAULTS=1 $(GO) test -count=1 -parallel 6 -timeout 3h -run 'Cut|Killed|Cancelled|PowerGoes|EveryFault' -v ./core | grep -vE '^ *(===|--- PASS)'
 
 test-catalog:
 	PROXIMITY_CATALOG=1 $(GO) test -count=1 -timeout 10m -run 'EveryApp' -v ./core | grep -vE '^ *(===|---)'
