@@ -144,7 +144,7 @@ func TestBackupCommandsAskForWhatIsMeant(t *testing.T) {
 		err  string
 	}{
 		{"backup git --mode stop --compress gzip --storage nas --note before", 0, "backup git {Mode:stop Compress:gzip Storage:nas Note:before}", "`job 7 -f`"},
-		{"backup git --note before the upgrade", 2, "", `"the" is one word too many (over ssh a value of several words needs two pairs of quotes: --note "'two words'")`},
+		{"backup git --note before the upgrade", 2, "", "\"the\" is one word too many (write `backup NAME [--mode M] [--compress C] [--storage S] [--note T] [--wait]`; over ssh a value of several words needs two pairs of quotes: --note \"'two words'\")"},
 		{"backups git", 0, "list git", ""},
 		{"backups a b", 2, "", "one word too many"},
 		{"backups --scan", 0, "scan", ""},

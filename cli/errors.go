@@ -150,7 +150,7 @@ func tooMany(c *cobra.Command, word string) error {
 	c.Flags().Visit(func(f *pflag.Flag) {
 		switch f.Value.Type() {
 		case "string", "stringArray":
-			err.Hint = "over ssh a value of several words needs two pairs of quotes: --" + f.Name + " \"'two words'\""
+			err.Hint = "write `" + line(c) + "`; over ssh a value of several words needs two pairs of quotes: --" + f.Name + " \"'two words'\""
 		}
 	})
 	return err
